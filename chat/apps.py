@@ -1,0 +1,9 @@
+"""The one Django app."""
+
+from django.apps import AppConfig
+
+
+class ChatConfig(AppConfig):
+    name = "chat"
+    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = "Interject"
