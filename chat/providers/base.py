@@ -10,6 +10,32 @@ from typing import Any, Protocol
 
 import msgspec
 
+from chat.protocol.deltas import (
+    Citation,
+    Delta,
+    Finish,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+
+__all__ = [
+    "Citation",
+    "Delta",
+    "Finish",
+    "Limits",
+    "ModelRequest",
+    "Provider",
+    "ProviderError",
+    "ReasoningDelta",
+    "RefusalDelta",
+    "TextDelta",
+    "ToolCallDelta",
+    "Usage",
+]
+
 
 class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a provider is asked. `items` are in the shapes of `chat.protocol.items`, oldest first."""
@@ -32,58 +58,6 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     prompt_cache_key: str | None = None
     safety_identifier: str | None = None
     user: str | None = None
-
-
-class TextDelta(msgspec.Struct, frozen=True, gc=False):
-    """A piece of the answer."""
-
-    text: str
-
-
-class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
-    """A piece of the model's refusal to answer."""
-
-    text: str
-
-
-class ReasoningDelta(msgspec.Struct, frozen=True, gc=False):
-    """A piece of the model's reasoning, as far as the provider shows it."""
-
-    text: str
-
-
-class ToolCallDelta(msgspec.Struct, frozen=True, gc=False):
-    """A fragment of the function call that upstream numbers `index`; id and name come once."""
-
-    index: int
-    call_id: str | None
-    name: str | None
-    arguments: str
-
-
-class Citation(msgspec.Struct, frozen=True, gc=False):
-    """A source of the answer as a whole."""
-
-    url: str
-    title: str
-
-
-class Usage(msgspec.Struct, frozen=True, gc=False):
-    """Tokens, as upstream counted them."""
-
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int = 0
-    reasoning_tokens: int = 0
-
-
-class Finish(msgspec.Struct, frozen=True, gc=False):
-    """Why the model stopped: `stop`, `length`, `content_filter` or `tool_calls`."""
-
-    reason: str
-
-
-Delta = TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta | Citation | Usage | Finish
 
 
 class ProviderError(Exception):
@@ -130,7 +104,9 @@ class Provider(Protocol):
         """The ids of the models that it offers, the default first. Raises `ProviderError`."""
         ...
 
-    def stream(self, request: ModelRequest) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Delta]]]:
+    def stream(
+        self, request: ModelRequest
+    ) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Delta]]]:
         """Open one answer: batches of deltas, one a read from upstream, never empty.
 
         Leaving the context closes upstream's connection, at once, however far the answer had come.

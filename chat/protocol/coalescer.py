@@ -1,0 +1,277 @@
+"""Many deltas become few events.
+
+Owns the order in which a response opens and closes its items: one open at a time, each opened with
+its first delta, so that a retry before any text leaves no trace. What comes in between two calls of
+`take` is one delta event. Knows neither numbers nor time: whoever keeps the events numbers them.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from chat.protocol import ids
+from chat.protocol.deltas import (
+    Citation,
+    Delta,
+    Finish,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+from chat.protocol.items import FUNCTION_CALL, MESSAGE, REASONING, Item
+from chat.protocol.parts import ARGUMENTS, REFUSAL, SUMMARY, TEXT, Part
+
+Event = dict[str, Any]
+
+
+class Coalescer:
+    """One response's way from deltas to events.
+
+    `output` holds the items that are closed, after `close` all of them. `finish` is upstream's
+    reason for stopping, `usage` its count, `chars` what was said in all.
+    """
+
+    def __init__(self) -> None:
+        self.output: list[Item] = []
+        self.finish: str | None = None
+        self.usage: Usage | None = None
+        self.chars = 0
+        self._events: list[Event] = []
+        self._unsent: list[str] = []
+        self._unsent_chars = 0
+        self._item: Item | None = None
+        self._part: Part | None = None
+        self._citations: dict[str, Citation] = {}
+        # The call that is streamed. Fragments of others, and text, wait until it is done: upstream
+        # may interleave them, the wire may not.
+        self._call_index: int | None = None
+        self._late_calls: dict[int, list[ToolCallDelta]] = {}
+        self._late_text: list[tuple[str, str]] = []
+
+    @property
+    def said(self) -> bool:
+        """Whether any item was opened."""
+        return self._item is not None or bool(self.output)
+
+    @property
+    def pending_chars(self) -> int:
+        """Characters taken in and not yet taken out."""
+        return self._unsent_chars
+
+    @property
+    def has_events(self) -> bool:
+        return bool(self._unsent or self._events)
+
+    def feed(self, deltas: Iterable[Delta]) -> None:
+        for delta in deltas:
+            match delta:
+                case TextDelta(text=text):
+                    self._say(TEXT, text)
+                case ReasoningDelta(text=text):
+                    self._say(SUMMARY, text)
+                case RefusalDelta(text=text):
+                    self._say(REFUSAL, text)
+                case ToolCallDelta():
+                    self._call(delta)
+                case Citation(url=url):
+                    self._citations[url] = delta
+                case Usage():
+                    self.usage = delta
+                case Finish(reason=reason):
+                    self.finish = reason
+
+    def take(self) -> list[Event]:
+        """The events since the last call, in order; at most one delta event a part."""
+        self._flush()
+        events, self._events = self._events, []
+        return events
+
+    def close(self, status: str) -> None:
+        """Close what is open. `status`, completed or incomplete, is that of the last item."""
+        late = bool(self._late_calls or self._late_text)
+        self._close_item("completed" if late else status)
+        self._call_index = None
+        for fragments in self._late_calls.values():
+            self._close_item("completed")
+            self._open_call(fragments[0])
+            for fragment in fragments:
+                self._fill_call(fragment)
+        for kind, text in self._late_text:
+            self._say(kind, text)
+        self._late_calls, self._late_text = {}, []
+        self._close_item(status)
+
+    # --- text
+
+    def _say(self, kind: str, text: str) -> None:
+        if not text:
+            return
+        if self._call_index is not None:
+            self._late_text.append((kind, text))
+            return
+        if self._part is None or self._part.kind != kind:
+            self._open_part(kind)
+        self._append(text)
+
+    def _append(self, text: str) -> None:
+        self._unsent.append(text)
+        self._unsent_chars += len(text)
+        self.chars += len(text)
+
+    def _open_part(self, kind: str) -> None:
+        wanted = REASONING if kind == SUMMARY else MESSAGE
+        if self._item is not None and self._item["type"] != wanted:
+            self._close_item("completed")
+        if self._item is None:
+            self._open_item(_new_reasoning() if wanted == REASONING else _new_message())
+        self._close_part()
+        self._part = Part(kind, len(_parts_of(self._item)))
+        self._emit(self._part.added, **self._place(), part=self._part.shape(""))
+
+    # --- calls
+
+    def _call(self, delta: ToolCallDelta) -> None:
+        if self._call_index is None:
+            self._close_item("completed")
+            self._call_index = delta.index
+            self._open_call(delta)
+        if delta.index == self._call_index:
+            self._fill_call(delta)
+        else:
+            self._late_calls.setdefault(delta.index, []).append(delta)
+
+    def _open_call(self, delta: ToolCallDelta) -> None:
+        call_id = delta.call_id
+        if not call_id or len(call_id) > ids.MAX_ID_CHARS:
+            call_id = ids.call_id()
+        self._open_item(
+            {
+                "type": FUNCTION_CALL,
+                "id": ids.function_call_id(),
+                "call_id": call_id,
+                "name": delta.name or "",
+                "arguments": "",
+                "status": "in_progress",
+            }
+        )
+        self._part = Part(ARGUMENTS)
+
+    def _fill_call(self, delta: ToolCallDelta) -> None:
+        if self._item is not None and delta.name and not self._item["name"]:
+            self._item["name"] = delta.name
+        if delta.arguments:
+            self._append(delta.arguments)
+
+    # --- opening, closing, emitting
+
+    def _open_item(self, item: Item) -> None:
+        self._item = item
+        opened = {
+            name: [] if isinstance(value, list) else value
+            for name, value in item.items()
+        }
+        self._emit(
+            "response.output_item.added", output_index=len(self.output), item=opened
+        )
+
+    def _close_item(self, status: str) -> None:
+        if self._item is None:
+            return
+        self._close_part()
+        item, self._item = self._item, None
+        item["status"] = status
+        self._emit(
+            "response.output_item.done", output_index=len(self.output), item=item
+        )
+        self.output.append(item)
+
+    def _close_part(self) -> None:
+        part = self._part
+        if part is None or self._item is None:
+            return
+        self._flush()
+        text = part.text
+        if part.kind == ARGUMENTS:
+            self._item["arguments"] = text
+            self._emit(
+                part.done, **self._place(), name=self._item["name"], arguments=text
+            )
+        else:
+            shape = part.shape(text)
+            if part.kind == TEXT:
+                shape["annotations"] = self._annotate(text)
+            self._emit(part.done, **self._place(), **part.done_fields(text))
+            self._emit(part.closed, **self._place(), part=shape)
+            _parts_of(self._item).append(shape)
+        self._part = None
+
+    def _annotate(self, text: str) -> list[Event]:
+        annotations: list[Event] = []
+        for citation in self._citations.values():
+            annotation = {
+                "type": "url_citation",
+                "url": citation.url,
+                "title": citation.title,
+                "start_index": 0,
+                "end_index": len(text),
+            }
+            self._emit(
+                "response.output_text.annotation.added",
+                **self._place(),
+                annotation_index=len(annotations),
+                annotation=annotation,
+            )
+            annotations.append(annotation)
+        self._citations.clear()
+        return annotations
+
+    def _flush(self) -> None:
+        if not self._unsent or self._part is None:
+            return
+        text = "".join(self._unsent)
+        self._unsent.clear()
+        self._unsent_chars = 0
+        self._part.texts.append(text)
+        event = {
+            "type": self._part.delta,
+            **self._place(),
+            **self._part.delta_fields(text),
+        }
+        self._events.append(event)
+
+    def _place(self) -> Event:
+        assert self._item is not None and self._part is not None
+        place: Event = {"item_id": self._item["id"], "output_index": len(self.output)}
+        if self._part.index_name:
+            place[self._part.index_name] = self._part.index
+        return place
+
+    def _emit(self, kind: str, **fields: Any) -> None:
+        self._flush()
+        self._events.append({"type": kind, **fields})
+
+
+def _parts_of(item: Item | None) -> list[Item]:
+    assert item is not None
+    parts: list[Item] = item["summary" if item["type"] == REASONING else "content"]
+    return parts
+
+
+def _new_message() -> Item:
+    return {
+        "type": MESSAGE,
+        "id": ids.message_id(),
+        "status": "in_progress",
+        "role": "assistant",
+        "content": [],
+    }
+
+
+def _new_reasoning() -> Item:
+    return {
+        "type": REASONING,
+        "id": ids.reasoning_id(),
+        "status": "in_progress",
+        "summary": [],
+    }

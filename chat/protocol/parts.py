@@ -1,0 +1,70 @@
+"""The parts of an item that is being written: which events open, fill and close each kind."""
+
+from typing import Any
+
+TEXT = "output_text"
+REFUSAL = "refusal"
+SUMMARY = "summary_text"
+ARGUMENTS = "arguments"
+
+_CONTENT = (
+    "response.content_part.added",
+    "response.content_part.done",
+    "content_index",
+)
+_SUMMARY = (
+    "response.reasoning_summary_part.added",
+    "response.reasoning_summary_part.done",
+    "summary_index",
+)
+# kind: stem of the delta and done events, part opened, part closed, name of its index
+_EVENTS: dict[str, tuple[str, str, str, str]] = {
+    TEXT: ("response.output_text", *_CONTENT),
+    REFUSAL: ("response.refusal", *_CONTENT),
+    SUMMARY: ("response.reasoning_summary_text", *_SUMMARY),
+    ARGUMENTS: ("response.function_call_arguments", "", "", ""),
+}
+
+
+class Part:
+    """One part, its place in its item, and the text that it was given so far."""
+
+    __slots__ = (
+        "added",
+        "closed",
+        "delta",
+        "done",
+        "index",
+        "index_name",
+        "kind",
+        "texts",
+    )
+
+    def __init__(self, kind: str, index: int = 0) -> None:
+        stem, self.added, self.closed, self.index_name = _EVENTS[kind]
+        self.delta = stem + ".delta"
+        self.done = stem + ".done"
+        self.kind = kind
+        self.index = index
+        self.texts: list[str] = []
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
+
+    def shape(self, text: str) -> dict[str, Any]:
+        """The part as it stands in its item."""
+        if self.kind == TEXT:
+            return {"type": TEXT, "text": text, "annotations": [], "logprobs": []}
+        return {
+            "type": self.kind,
+            ("refusal" if self.kind == REFUSAL else "text"): text,
+        }
+
+    def delta_fields(self, text: str) -> dict[str, Any]:
+        return {"delta": text, "logprobs": []} if self.kind == TEXT else {"delta": text}
+
+    def done_fields(self, text: str) -> dict[str, Any]:
+        if self.kind == TEXT:
+            return {"text": text, "logprobs": []}
+        return {("refusal" if self.kind == REFUSAL else "text"): text}
