@@ -1,0 +1,132 @@
+"""The bus: the channel layer, as what it is — at most once.
+
+Carries kept events to the processes that follow them, one message a pulse, and notices to all. It
+may lose, double or reorder anything: followers see what is missing and read the log. It never makes
+anybody wait: what cannot be sent in time is dropped, the oldest first.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from channels.exceptions import ChannelFull
+from channels.layers import BaseChannelLayer
+
+from chat.engine import notices
+from chat.engine.notices import AnyNotice
+from chat.protocol import batch as batches
+from chat.protocol.batch import Batch
+
+logger = logging.getLogger(__name__)
+
+EVERYBODY = "interject"
+MAX_WAITING = 256
+SEND_SECONDS = 2.0
+RETRY_SECONDS = 0.5
+REJOIN_SECONDS = 60.0
+
+
+class Bus:
+    """This process's end of the channel layer: an inbox, and a queue of what goes out."""
+
+    def __init__(
+        self,
+        layer: BaseChannelLayer,
+        process_id: str,
+        on_batches: Callable[[list[Batch]], None],
+        on_notice: Callable[[AnyNotice], None],
+    ) -> None:
+        self._layer = layer
+        self._inbox = f"interject.{process_id}"
+        self._on_batches = on_batches
+        self._on_notice = on_notice
+        self._outgoing: deque[Batch | AnyNotice] = deque(maxlen=MAX_WAITING)
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        work = {"send": self._send_all, "receive": self._receive_all, "join": self._stay_joined}
+        self._tasks = [
+            asyncio.create_task(each(), name=f"bus {name}") for name, each in work.items()
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._layer.group_discard(EVERYBODY, self._inbox)
+        except Exception as error:
+            logger.warning("Could not leave the channel layer: %s", error)
+
+    def show(self, kept: Sequence[Batch]) -> None:
+        """Let the followers have what was kept."""
+        self._outgoing.extend(kept)
+        self._wake.set()
+
+    def announce(self, notice: AnyNotice) -> None:
+        self._outgoing.append(notice)
+        self._wake.set()
+
+    async def _send_all(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._outgoing:
+                await self._send_next()
+
+    async def _send_next(self) -> None:
+        """One message: a notice, or all batches up to the next notice, for their order is kept."""
+        kept: list[Batch] = []
+        while self._outgoing and isinstance(self._outgoing[0], Batch):
+            kept.append(self._outgoing.popleft())
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                if kept:
+                    await self._layer.send(
+                        self._inbox, {"type": "kept", "batches": batches.pack(kept)}
+                    )
+                else:
+                    notice = self._outgoing.popleft()
+                    assert not isinstance(notice, Batch)
+                    await self._layer.group_send(
+                        EVERYBODY, {"type": "notice", "notice": notices.pack(notice)}
+                    )
+        except ChannelFull:
+            logger.debug("The channel layer is full; followers read the log")
+        except Exception as error:
+            logger.warning("The channel layer failed; followers read the log: %r", error)
+
+    async def _receive_all(self) -> None:
+        while True:
+            try:
+                message = await self._layer.receive(self._inbox)
+            except Exception as error:
+                logger.warning("The channel layer failed to deliver: %r", error)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            try:
+                self._deliver(message)
+            except Exception:
+                logger.exception("A message from the channel layer was not understood")
+
+    def _deliver(self, message: dict[str, Any]) -> None:
+        if message["type"] == "kept":
+            self._on_batches(batches.unpack(message["batches"]))
+        else:
+            self._on_notice(notices.unpack(message["notice"]))
+
+    async def _stay_joined(self) -> None:
+        """Membership may be lost with Redis: say it again from time to time."""
+        while True:
+            try:
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self._layer.group_add(EVERYBODY, self._inbox)
+            except Exception as error:
+                logger.warning("Could not join the channel layer: %r", error)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            await asyncio.sleep(REJOIN_SECONDS)

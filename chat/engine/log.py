@@ -1,0 +1,109 @@
+"""The log: what was kept of each response's events, appended for all running responses at once.
+
+Owns the table `log`, and reads `lease` to know whose batches may be appended.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from chat.database import Pool
+from chat.protocol.batch import Batch
+
+# One statement for every running response. The leases that are still ours are locked against their
+# next owner; one that somebody else holds at the moment is skipped, so that it holds up its own
+# stream only. The primary key is the last guard against a batch that is there already.
+_APPEND = """
+WITH batch AS (
+    SELECT * FROM unnest(%s::text[], %s::int[], %s::int[], %s::int[], %s::text[])
+        AS b (response_id, attempt, first_number, last_number, events)
+), mine AS (
+    SELECT lease.response_id
+      FROM lease JOIN batch ON batch.response_id = lease.response_id
+     WHERE lease.owner = %s AND lease.attempt = batch.attempt
+     ORDER BY lease.response_id
+       FOR SHARE OF lease SKIP LOCKED
+)
+INSERT INTO log (response_id, first_number, last_number, events)
+SELECT batch.response_id, first_number, last_number, events
+  FROM batch JOIN mine ON mine.response_id = batch.response_id
+    ON CONFLICT DO NOTHING
+RETURNING response_id
+"""
+
+_STANDING = """
+SELECT asked.id, lease.owner, lease.attempt,
+       (SELECT max(last_number) FROM log WHERE log.response_id = asked.id)
+  FROM unnest(%s::text[]) AS asked (id)
+  LEFT JOIN lease ON lease.response_id = asked.id
+"""
+
+_READ = """
+SELECT first_number, events FROM log
+ WHERE response_id = %s AND last_number >= %s
+ ORDER BY first_number LIMIT %s
+"""
+
+_HEADS = """
+SELECT asked.id, coalesce((SELECT max(last_number) FROM log WHERE response_id = asked.id), -1)
+  FROM unnest(%s::text[]) AS asked (id)
+"""
+
+
+class Standing(NamedTuple):
+    """What the database says of a response that a batch did not come back of."""
+
+    owner: str | None
+    attempt: int | None
+    last_number: int
+
+
+async def append(pool: Pool, owner: str, batches: Sequence[Batch]) -> set[str]:
+    """Append the batches of the responses that `owner` still holds. Returns their ids.
+
+    A response that is missing from the answer is not lost: ask `standing`.
+    """
+    ordered = sorted(batches, key=lambda batch: batch.response_id)
+    columns = (
+        [batch.response_id for batch in ordered],
+        [batch.attempt for batch in ordered],
+        [batch.first_number for batch in ordered],
+        [batch.last_number for batch in ordered],
+        [batch.text for batch in ordered],
+    )
+    async with pool.connection() as connection:
+        cursor = await connection.execute(_APPEND, (*columns, owner))
+        return {row[0] for row in await cursor.fetchall()}
+
+
+async def standing(pool: Pool, response_ids: Sequence[str]) -> dict[str, Standing]:
+    async with pool.connection() as connection:
+        cursor = await connection.execute(_STANDING, (list(response_ids),))
+        return {
+            response_id: Standing(owner, attempt, -1 if last is None else last)
+            for response_id, owner, attempt, last in await cursor.fetchall()
+        }
+
+
+async def read(
+    pool: Pool, response_id: str, first_number: int, max_rows: int = 500
+) -> list[tuple[int, list[str]]]:
+    """The kept events from `first_number` on: runs of (number of the first, frames), in order.
+
+    At most `max_rows` rows of the log: ask again behind the last one for more.
+    """
+    async with pool.connection() as connection:
+        cursor = await connection.execute(_READ, (response_id, first_number, max_rows))
+        rows = await cursor.fetchall()
+    runs = []
+    for first, text in rows:
+        frames = text.split("\n")
+        skipped = max(0, first_number - first)
+        runs.append((first + skipped, frames[skipped:]))
+    return runs
+
+
+async def heads(pool: Pool, response_ids: Sequence[str]) -> dict[str, int]:
+    """The highest kept number of each response, -1 where the log holds nothing."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(_HEADS, (list(response_ids),))
+        return {row[0]: row[1] for row in await cursor.fetchall()}

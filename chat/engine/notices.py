@@ -1,0 +1,104 @@
+"""What processes tell each other besides events: rare, and never relied upon.
+
+Each is a hint that may be lost: the tables say the same, and are asked every second.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class Notice(msgspec.Struct, frozen=True, tag_field="kind"):
+    """Said to every process. `conversation_id` names whose followers care."""
+
+    conversation_id: str
+
+
+class Started(Notice, frozen=True, tag="started"):
+    """A response began. `connection_ids` get its events without following."""
+
+    response_id: str
+    connection_ids: list[str]
+    event_id: str | None = None
+
+
+class Ended(Notice, frozen=True, tag="ended"):
+    response_id: str
+    status: str
+
+
+class QueueChanged(Notice, frozen=True, tag="queue"):
+    """The waiting prompts, in order; and the one that left, with why."""
+
+    queued: list[dict[str, Any]]
+    left: str | None = None
+    reason: str | None = None
+    response_id: str | None = None
+
+
+class Typing(Notice, frozen=True, tag="typing"):
+    user: str
+    connection_id: str
+
+
+class Titled(Notice, frozen=True, tag="title"):
+    title: str
+
+
+class Removed(Notice, frozen=True, tag="removed"):
+    """The conversation is gone."""
+
+
+class SteerHeld(Notice, frozen=True, tag="steer_held"):
+    """Steering input that waits for the client's tool outputs."""
+
+    response_id: str
+    connection_id: str
+    steer_id: str
+    required_input: list[dict[str, Any]]
+
+
+class SteerFailed(Notice, frozen=True, tag="steer_failed"):
+    """Accepted steering input that came to nothing; it is given back."""
+
+    response_id: str
+    connection_id: str
+    steer_id: str
+    given: Any
+    code: str
+    message: str
+
+
+class Intended(Notice, frozen=True, tag="intended"):
+    """Somebody wants to cancel or steer the response: whoever runs it, look."""
+
+    response_id: str
+
+
+class SignedOut(Notice, frozen=True, tag="signed_out"):
+    """A session, key or account ended: whoever holds sockets, check them now."""
+
+
+AnyNotice = (
+    Started
+    | Ended
+    | QueueChanged
+    | Typing
+    | Titled
+    | Removed
+    | SteerHeld
+    | SteerFailed
+    | Intended
+    | SignedOut
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(AnyNotice)
+
+
+def pack(notice: AnyNotice) -> bytes:
+    return _encoder.encode(notice)
+
+
+def unpack(packed: bytes) -> AnyNotice:
+    return _decoder.decode(packed)

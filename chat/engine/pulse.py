@@ -1,0 +1,151 @@
+"""The pulse: keep, then show.
+
+Each process that runs responses has one. It takes what every run gathered, appends all of it in one
+statement, and only then lets the bus have it. At once when it was idle; otherwise no more often than
+its interval, which is what makes many deltas few events.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import psycopg
+
+from chat.database import Pool
+from chat.engine import log
+from chat.protocol.batch import Batch
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.25
+UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError, OSError)
+
+
+class Keeping(Protocol):
+    """A run, as the pulse sees it."""
+
+    response_id: str
+    attempt: int
+
+    def freeze(self) -> Batch | None:
+        """The batch that is to be kept: the one that is frozen already, or what was gathered."""
+        ...
+
+    def kept(self) -> None:
+        """The frozen batch is in the log."""
+        ...
+
+    def fenced(self) -> None:
+        """Another attempt owns the response: stop at once."""
+        ...
+
+    def refused(self, error: Exception) -> None:
+        """Postgres refuses this very batch, and always will."""
+        ...
+
+
+class Pulse:
+    """One task that keeps the events of every run of this process.
+
+    `interval` is in seconds. `show` is called with what was kept, in order, and must not block.
+    """
+
+    def __init__(
+        self, pool: Pool, owner: str, show: Callable[[Sequence[Batch]], None], interval: float
+    ) -> None:
+        self._pool = pool
+        self._owner = owner
+        self._show = show
+        self._interval = interval
+        self._runs: dict[str, Keeping] = {}
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._beat(), name="pulse")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def add(self, run: Keeping) -> None:
+        self._runs[run.response_id] = run
+
+    def remove(self, run: Keeping) -> None:
+        self._runs.pop(run.response_id, None)
+
+    def wake(self) -> None:
+        """There is something to keep."""
+        self._wake.set()
+
+    async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            began = loop.time()
+            try:
+                await self._keep_all()
+            except UNREACHABLE as error:
+                logger.warning("Postgres is away, holding what was said: %s", error)
+                self._wake.set()
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                logger.exception("The pulse missed a beat")
+                self._wake.set()
+                await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(max(0.0, began + self._interval - loop.time()))
+
+    async def _keep_all(self) -> None:
+        batches = [batch for run in list(self._runs.values()) if (batch := run.freeze())]
+        if batches:
+            await self._keep(batches)
+
+    async def _keep(self, batches: Sequence[Batch]) -> None:
+        """Append; a statement that Postgres refuses is halved until only the culprit fails."""
+        try:
+            kept = await log.append(self._pool, self._owner, batches)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            if len(batches) == 1:
+                self._refuse(batches[0], error)
+                return
+            middle = len(batches) // 2
+            await self._keep(batches[:middle])
+            await self._keep(batches[middle:])
+            return
+        doubtful = [batch for batch in batches if batch.response_id not in kept]
+        if doubtful:
+            kept |= await self._resolve(doubtful)
+        self._conclude([batch for batch in batches if batch.response_id in kept])
+
+    async def _resolve(self, batches: Sequence[Batch]) -> set[str]:
+        """A row that did not come back is no verdict: read lease and log. Returns those kept."""
+        found = await log.standing(self._pool, [batch.response_id for batch in batches])
+        kept = set()
+        for batch in batches:
+            standing = found[batch.response_id]
+            if standing.owner != self._owner or standing.attempt != batch.attempt:
+                run = self._runs.get(batch.response_id)
+                if run is not None and run.attempt == batch.attempt:
+                    run.fenced()
+            elif standing.last_number >= batch.last_number:
+                kept.add(batch.response_id)
+            else:
+                self._wake.set()  # Locked by somebody for the moment: the same bytes again.
+        return kept
+
+    def _conclude(self, batches: Sequence[Batch]) -> None:
+        if not batches:
+            return
+        self._show(batches)
+        for batch in batches:
+            run = self._runs.get(batch.response_id)
+            if run is not None:
+                run.kept()
+
+    def _refuse(self, batch: Batch, error: Exception) -> None:
+        run = self._runs.get(batch.response_id)
+        if run is not None:
+            run.refused(error)

@@ -1,0 +1,251 @@
+"""Reads. Each respects access: what is not the asker's looks as if it did not exist."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from chat import access
+from chat.access import Identity
+from chat.database import Pool
+from chat.protocol.events import Ending, ResponseInfo, response_object
+from chat.protocol.items import Item
+
+RESPONSE_COLUMNS = """
+    response.id, extract(epoch FROM response.created_at)::bigint, response.model,
+    response.request, response.metadata, response.conversation_id, response.previous_response_id,
+    response.event_id, response.status, response.incomplete_reason, response.error,
+    extract(epoch FROM response.ended_at)::float8, response.input_tokens, response.cached_tokens,
+    response.output_tokens, response.reasoning_tokens, response.usage_estimated,
+    response.last_number, response.parent_id
+"""
+
+
+class ParentState(NamedTuple):
+    """What a prompt must know of the response that it continues."""
+
+    id: str
+    conversation_id: str
+    status: str
+
+
+class Standing(NamedTuple):
+    """What a prompt finds. `holds`: the asker's login is still good."""
+
+    holds: bool
+    conversation_id: str | None
+    queue_length: int
+    parent: ParentState | None
+
+
+_STANDING_OF_CONVERSATION = f"""
+SELECT {access.HOLDS}, conversation.id,
+       (SELECT count(*) FROM chat_waitingprompt WHERE conversation_id = conversation.id),
+       parent.id, parent.conversation_id, parent.status
+  FROM (SELECT) AS asked
+  LEFT JOIN chat_conversation AS conversation
+    ON conversation.id = %(conversation_id)s AND conversation.owner_id = %(user_id)s
+  LEFT JOIN chat_response AS parent ON parent.id = conversation.shown_id
+"""
+_STANDING_OF_PARENT = f"""
+SELECT {access.HOLDS}, parent_conversation.id,
+       (SELECT count(*) FROM chat_waitingprompt WHERE conversation_id = parent_conversation.id),
+       parent.id, parent.conversation_id, parent.status
+  FROM (SELECT) AS asked
+  LEFT JOIN (chat_response AS parent
+             JOIN chat_conversation AS parent_conversation
+               ON parent_conversation.id = parent.conversation_id)
+    ON parent.id = %(response_id)s AND parent_conversation.owner_id = %(user_id)s
+"""
+
+
+async def standing(
+    pool: Pool,
+    identity: Identity,
+    *,
+    conversation_id: str | None = None,
+    response_id: str | None = None,
+) -> Standing:
+    """What a prompt finds: its login, its conversation, and the response that it would continue.
+
+    By conversation, the parent is the head of the branch that is shown.
+    """
+    statement = _STANDING_OF_PARENT if response_id else _STANDING_OF_CONVERSATION
+    parameters = {
+        **access.parameters(identity),
+        "conversation_id": conversation_id,
+        "response_id": response_id,
+    }
+    async with pool.connection() as connection:
+        row = await (await connection.execute(statement, parameters)).fetchone()
+    assert row is not None
+    parent = ParentState(*row[3:]) if row[3] else None
+    return Standing(row[0], row[1], row[2], parent)
+
+
+class Target(NamedTuple):
+    """The response that a control message means."""
+
+    holds: bool
+    response_id: str | None
+    conversation_id: str | None
+    status: str | None
+
+
+# What ended as steered means its successor, and so on: both sides of the race name the same run.
+_TARGET = f"""
+WITH RECURSIVE chain AS (
+    SELECT response.id, response.conversation_id, response.status, response.successor_id, 0 AS step
+      FROM chat_response AS response
+      JOIN chat_conversation AS conversation ON conversation.id = response.conversation_id
+     WHERE response.id = %(response_id)s AND conversation.owner_id = %(user_id)s
+    UNION ALL
+    SELECT next.id, next.conversation_id, next.status, next.successor_id, chain.step + 1
+      FROM chain JOIN chat_response AS next ON next.id = chain.successor_id
+     WHERE chain.status = 'incomplete'
+)
+SELECT {access.HOLDS}, last.id, last.conversation_id, last.status
+  FROM (SELECT) AS asked
+  LEFT JOIN (SELECT * FROM chain ORDER BY step DESC LIMIT 1) AS last ON true
+"""
+
+
+async def target(pool: Pool, identity: Identity, response_id: str) -> Target:
+    """The live end of a chain of steered responses, or the response itself."""
+    parameters = {**access.parameters(identity), "response_id": response_id}
+    async with pool.connection() as connection:
+        row = await (await connection.execute(_TARGET, parameters)).fetchone()
+    assert row is not None
+    return Target(*row)
+
+
+ITEM_COLUMNS = "item.id, item.type, item.role, item.status, item.body"
+
+_BRANCH = f"""
+WITH RECURSIVE branch AS (
+    SELECT id, parent_id, 0 AS depth FROM chat_response WHERE id = %s
+    UNION ALL
+    SELECT response.id, response.parent_id, branch.depth + 1
+      FROM branch JOIN chat_response AS response ON response.id = branch.parent_id
+)
+SELECT {ITEM_COLUMNS}
+  FROM branch JOIN chat_item AS item ON item.response_id = branch.id
+ ORDER BY branch.depth DESC, item.position
+"""
+
+
+async def branch_items(pool: Pool, response_id: str) -> list[Item]:
+    """Everything that was said from the root of the branch to the end of the response."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(_BRANCH, (response_id,))
+        return [item_of(row) for row in await cursor.fetchall()]
+
+
+_REFERENCED = f"""
+SELECT {ITEM_COLUMNS}
+  FROM chat_item AS item JOIN chat_conversation ON chat_conversation.id = item.conversation_id
+ WHERE item.id = ANY(%s) AND chat_conversation.owner_id = %s
+"""
+
+
+async def referenced_items(pool: Pool, user_id: int, item_ids: Sequence[str]) -> dict[str, Item]:
+    """The items that references name, by id; those of others are not there."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(_REFERENCED, (list(item_ids), user_id))
+        return {row[0]: item_of(row) for row in await cursor.fetchall()}
+
+
+def item_of(row: Sequence[Any]) -> Item:
+    """An item as it goes over the wire, from its columns."""
+    item_id, kind, role, status, body = row
+    item: Item = {"type": kind, "id": item_id, "status": status}
+    if role is not None:
+        item["role"] = role
+    item.update(body)
+    return item
+
+
+class StoredResponse(NamedTuple):
+    """A response, as kept. `last_number` is None while it runs."""
+
+    info: ResponseInfo
+    status: str
+    ending: Ending | None
+    usage: dict[str, Any] | None
+    last_number: int | None
+    parent_id: str | None
+
+    def as_object(self, output: Sequence[Item] = ()) -> dict[str, Any]:
+        return response_object(
+            self.info, status=self.status, output=output, usage=self.usage, ending=self.ending
+        )
+
+
+def stored_response(row: Sequence[Any]) -> StoredResponse:
+    """A response from the columns of `RESPONSE_COLUMNS`."""
+    (
+        response_id, created_at, model, request, metadata, conversation_id, previous_response_id,
+        event_id, status, reason, error, ended_at, input_tokens, cached_tokens, output_tokens,
+        reasoning_tokens, usage_estimated, last_number, parent_id,
+    ) = row  # fmt: skip
+    info = ResponseInfo(
+        id=response_id,
+        created_at=created_at,
+        model=model,
+        request=request,
+        metadata=metadata,
+        conversation_id=conversation_id,
+        previous_response_id=previous_response_id,
+        event_id=event_id,
+    )
+    ending = None
+    if ended_at is not None:
+        ending = Ending(status=status, ended_at=ended_at, reason=reason, error=error)
+    usage = None
+    if input_tokens is not None:
+        usage = {
+            "input_tokens": input_tokens,
+            "input_tokens_details": {"cached_tokens": cached_tokens},
+            "output_tokens": output_tokens,
+            "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
+            "total_tokens": input_tokens + output_tokens,
+        }
+        if usage_estimated:
+            usage["estimated"] = True
+    return StoredResponse(info, status, ending, usage, last_number, parent_id)
+
+
+
+_RECEIPT = f"""
+SELECT {RESPONSE_COLUMNS}, response.receipt,
+       (SELECT coalesce(sum(length(text)), 0) FROM chat_item
+         WHERE response_id = response.id AND direction = 'output')
+  FROM chat_response AS response
+  JOIN chat_conversation AS conversation ON conversation.id = response.conversation_id
+ WHERE response.id = %s AND conversation.owner_id = %s
+"""
+
+
+async def receipt(
+    pool: Pool, user_id: int, response_id: str
+) -> tuple[StoredResponse, dict[str, Any], int] | None:
+    """An ended response, who cancelled it, and how many characters of it were kept."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute(_RECEIPT, (response_id, user_id))).fetchone()
+    if row is None:
+        return None
+    return stored_response(row[:-2]), row[-2] or {}, row[-1]
+
+
+_QUEUE = """
+SELECT waiting.event_id, waiting.user_id, waiting.request->>'preview'
+  FROM chat_waitingprompt AS waiting WHERE waiting.conversation_id = %s ORDER BY waiting.id
+"""
+
+
+async def queue(pool: Pool, conversation_id: str) -> list[dict[str, Any]]:
+    """The prompts that wait, in order; positions count from 1."""
+    async with pool.connection() as connection:
+        rows = await (await connection.execute(_QUEUE, (conversation_id,))).fetchall()
+    return [
+        {"event_id": event_id, "user_id": user_id, "input": preview, "position": place}
+        for place, (event_id, user_id, preview) in enumerate(rows, 1)
+    ]
