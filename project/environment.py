@@ -1,37 +1,23 @@
-"""The settings that a deployment may set: one table, typed, checked when the service starts.
+"""What the environment says: every setting read, typed and checked when the service starts.
 
-A row is a field of `Service` or `Chat`: its annotation says how the value is read, its default
-holds when the environment is silent (an empty value is silence), its text becomes the line in
-docs/settings.md. Owns names, types, defaults and limits. Must not know Django: the launcher reads
-it before there is a database, and `project.settings` turns it into Django's settings.
+An empty value is silence. `NAME_FILE` names a file that holds NAME's value. Must not know Django:
+the launcher reads it before there is a database, and `project.settings` turns it into Django's
+settings.
 """
 
 import math
 import os
-from collections.abc import Iterator
-from dataclasses import Field, dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from environs import EnvError, FileAwareEnv
 
 from project import origins
-from project.checks import (
-    MIN_SECRET_CHARS,
-    Check,
-    above_zero,
-    at_least,
-    base_url,
-    between,
-    full_origins,
-    one_of,
-    secret_key,
-    url,
-)
+from project.setting_table import Chat, Row, Service, rows
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-KIB = 1024
-MIB = 1024 * KIB
+Table = TypeVar("Table", Service, Chat)
 
 
 class InvalidSetting(Exception):
@@ -43,204 +29,11 @@ class InvalidSetting(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What the table says of a setting beside its name, type and default."""
-
-    text: str
-    check: Check | None = None
-    secret: bool = False
-    unset: str = "unset"
-    like: str | None = None
-
-
-def setting(
-    default: Any,
-    text: str,
-    *,
-    check: Check | None = None,
-    secret: bool = False,
-    unset: str = "unset",
-    like: str | None = None,
-) -> Any:
-    """Declare a row.
-
-    `secret` keeps its value out of every message. `unset` is what the table shows for a default
-    that is empty. `like` names the field of the same class whose value is the default.
-    """
-    row = Row(text, check, secret, unset, like)
-    return field(default=default, metadata={"row": row})
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Where it listens, what it stands on, and who may reach it."""
-
-    host: str = setting("127.0.0.1", "Address to listen on. `0.0.0.0` is every IPv4 address.")
-    port: int = setting(8000, "Port to listen on.", check=between(1, 65_535))
-    database_url: str = setting(
-        "",
-        "A Postgres (15 or later) database, as `postgresql://user:password@host:5432/name`.",
-        check=url("postgres", "postgresql", example="postgresql://user:password@host:5432/name"),
-        secret=True,
-        unset="the private Postgres of `make run`",
-    )
-    redis_url: str = setting(
-        "",
-        "The Redis that carries events between processes. Needed as soon as there are two of them.",
-        check=url("redis", "rediss", "unix", example="redis://host:6379/0"),
-        secret=True,
-        unset="in memory, one process",
-    )
-    openai_api_key: str = setting(
-        "",
-        "Key for the upstream. Without it and `OPENAI_BASE_URL`, the demo provider answers.",
-        secret=True,
-    )
-    openai_base_url: str = setting(
-        "",
-        "Any server that speaks Chat Completions, such as `http://127.0.0.1:11434/v1`.",
-        check=base_url,
-        unset="that of the `openai` package",
-    )
-    secret_key: str = setting(
-        "",
-        f"Signs sessions. {MIN_SECRET_CHARS} characters or more; a new one signs everybody out.",
-        check=secret_key,
-        secret=True,
-        unset="made once, kept in `VAR_DIR/secret_key`",
-    )
-    debug: bool = setting(False, "Django's debug pages. Never where strangers can reach it.")
-    allowed_hosts: tuple[str, ...] = setting(
-        (),
-        "`Host` headers to answer, beside the loopback names.",
-        unset="the hosts of `ALLOWED_ORIGINS`",
-    )
-    allowed_origins: tuple[str, ...] = setting(
-        (),
-        "Full origins whose pages may open the WebSocket with a session cookie, as "
-        "`https://chat.example.org`.",
-        check=full_origins,
-        unset="`http://HOST:PORT`; for a loopback `HOST`, `localhost` too; "
-        "for `0.0.0.0`, the page's own host",
-    )
-    secure: bool = setting(
-        False,
-        "Cookies only over HTTPS.",
-        unset="true when every one of `ALLOWED_ORIGINS` is `https`",
-    )
-    trusted_proxies: int = setting(
-        0,
-        "Proxies in front of the service, each of which appends to `X-Forwarded-For` and sets "
-        "`X-Forwarded-Proto`. With 0 these headers are ignored.",
-        check=between(0, 10),
-    )
-    log_level: str = setting(
-        "INFO",
-        "How much goes to stderr.",
-        check=one_of("DEBUG", "INFO", "WARNING", "ERROR"),
-    )
-    var_dir: str = setting(
-        "var", "Folder for the private Postgres and the secret key; relative to the project."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Chat:
-    """What the chat does, and its limits. Django code reads it as `settings.CHAT`."""
-
-    models: tuple[str, ...] = setting(
-        (),
-        "Models to offer, separated by commas; the first is the default.",
-        unset="what the upstream's `/models` lists",
-    )
-    system_prompt: str = setting("", "Instructions for chats in the browser.", unset="empty")
-    signup: bool = setting(True, "Whether anybody may make an account.")
-    server: str = setting(
-        "daphne",
-        "The server that hosts it: `daphne` or `uvicorn`.",
-        check=one_of("daphne", "uvicorn"),
-    )
-    demo_words_per_second: float = setting(
-        30.0, "How fast the demo provider speaks.", check=above_zero
-    )
-    max_frame_bytes: int = setting(
-        16 * MIB, "Largest frame that a client may send.", check=at_least(KIB)
-    )
-    frames_per_second: float = setting(
-        100.0, "Frames a second that a connection may send for long.", check=above_zero
-    )
-    frames_burst: int = setting(
-        300, "Frames that a connection may send at once.", check=at_least(1)
-    )
-    pulse_ms: int = setting(
-        45, "How often what was said is kept, then shown.", check=between(1, 5_000)
-    )
-    lease_seconds: float = setting(
-        15.0, "How long a process owns a response without renewing.", check=at_least(0.5)
-    )
-    window_bytes: int = setting(
-        64 * KIB,
-        "Bytes that a client which acknowledges may have unacknowledged.",
-        check=at_least(KIB),
-    )
-    window_events: int = setting(
-        256, "Events that a client which acknowledges may have unacknowledged.", check=at_least(1)
-    )
-    outstanding_bytes: int = setting(
-        32 * MIB, "Bytes that may wait for a client which never acknowledges.", check=at_least(KIB)
-    )
-    send_seconds: float = setting(10.0, "Deadline of one send to a client.", check=above_zero)
-    connection_minutes: float = setting(60.0, "How long a connection may last.", check=above_zero)
-    connect_seconds: float = setting(10.0, "To reach the upstream.", check=above_zero)
-    first_delta_seconds: float = setting(
-        120.0, "From the request to the first delta.", check=above_zero
-    )
-    silence_seconds: float = setting(
-        30.0, "Between two deltas; comment pings do not count as life.", check=above_zero
-    )
-    total_seconds: float = setting(1_800.0, "For a whole response.", check=above_zero)
-    drain_seconds: float = setting(
-        0.0,
-        "On a stop, how long running responses may go on before they end as interrupted.",
-        check=at_least(0),
-        like="total_seconds",
-    )
-    line_bytes: int = setting(MIB, "Longest line from an upstream.", check=at_least(KIB))
-    answer_chars: int = setting(2_000_000, "Longest answer.", check=at_least(1))
-    queue_limit: int = setting(50, "Prompts that may wait in one conversation.", check=at_least(0))
-    store_false_bytes: int = setting(
-        8 * MIB, "Parents with `store: false` that a connection keeps in memory.", check=at_least(0)
-    )
-    log_retention_hours: float = setting(
-        24.0, "How long the events of an ended response can be replayed.", check=at_least(0)
-    )
-    pool_size: int = setting(
-        10,
-        "Connections to Postgres for the hot statements, in each process.",
-        check=between(1, 1_000),
-    )
-
-
-PREFIXES = {Service: "", Chat: "CHAT_"}
-Table = TypeVar("Table", Service, Chat)
-
-
-@dataclass(frozen=True, slots=True)
 class Environment:
     """Every setting, read and checked."""
 
     service: Service
     chat: Chat
-
-
-def name_of(table: type, attribute: str) -> str:
-    return PREFIXES[table] + attribute.upper()
-
-
-def rows(table: type) -> Iterator[tuple[str, "Field[Any]", Row]]:
-    """(environment name, field, row) of each setting of `Service` or `Chat`, in order."""
-    for each in fields(table):
-        yield name_of(table, each.name), each, each.metadata["row"]
 
 
 KINDS = {
