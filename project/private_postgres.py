@@ -6,6 +6,7 @@ and stopping are ours, because the wheel's own stop leaves a server that it has 
 start fails in a folder with a space in its name.
 """
 
+import contextlib
 import shlex
 import shutil
 import time
@@ -29,29 +30,48 @@ STOP_SECONDS = 60
 POLL_SECONDS = 0.05
 
 
-def start(var: Path) -> PostgresServer:
-    """Start the server, or join the one that a killed run left behind.
+def open_folder(var: Path) -> PostgresServer:
+    """The server's data folder, which is made if it is missing; nothing is started yet.
 
-    Raises `OSError` or `subprocess.SubprocessError`.
+    Raises `OSError` or `subprocess.SubprocessError`, as all of these do.
     """
     data = (var / FOLDER).resolve()
     if not data.exists():
         _make(data)
     server = PostgresServer(data, cleanup_mode=None)
     server.ensure_pgdata_inited()
-    if not _is_joined(data):
-        # Its number may belong to another process by now, which would keep Postgres from starting.
-        (data / PID_FILE).unlink(missing_ok=True)
-        folder = find_suitable_socket_dir(data, server.runtime_path)
-        quoted = shlex.quote(f'"{folder}"')
-        _control(server, START_SECONDS, "start", "-l", str(server.log), "-o", f"-h '' -k {quoted}")
     return server
 
 
-def stop(server: PostgresServer) -> None:
-    """Stop the server, whoever started it. Raises `subprocess.SubprocessError`."""
-    if _is_alive(server.pgdata):
-        _control(server, STOP_SECONDS, "stop", "-m", "fast")
+def start(server: PostgresServer) -> None:
+    """Start the server, or join the one that a killed run left behind."""
+    data = server.pgdata
+    if _is_joined(data):
+        return
+    # Its number may belong to another process by now, which would keep Postgres from starting.
+    (data / PID_FILE).unlink(missing_ok=True)
+    folder = find_suitable_socket_dir(data, server.runtime_path)
+    quoted = shlex.quote(f'"{folder}"')
+    _control(server, START_SECONDS, "start", "-l", str(server.log), "-o", f"-h '' -k {quoted}")
+
+
+def stop(server: PostgresServer) -> str:
+    """Stop the server, whoever started it."""
+    if not _is_alive(server.pgdata):
+        return "not running"
+    _control(server, STOP_SECONDS, "stop", "-m", "fast")
+    return "stopped"
+
+
+def why_not(var: Path, error: Exception) -> str:
+    """Why the server did not start, in one line, from the last line of its log."""
+    log = var / FOLDER / "log"
+    with contextlib.suppress(OSError):
+        lines = log.read_text(errors="replace").strip().splitlines()
+        if lines:
+            return f"the private Postgres does not start: {lines[-1]} (more in {log})"
+    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"the private Postgres cannot be made in {var} ({why}): set DATABASE_URL to use another"
 
 
 def _make(data: Path) -> None:
