@@ -1,0 +1,163 @@
+/**
+ * What a person may do. Every function returns the frames to send now; they stay in the outbox until
+ * the server has answered them.
+ */
+
+import { isLive } from "./transcript.js";
+
+/** @typedef {import("../wire.js").Frame} Frame */
+/** @typedef {import("../wire.js").Feedback} Feedback */
+/** @typedef {import("../wire.js").Response} Response */
+/** @typedef {import("../session.js").Session} Session */
+/** @typedef {import("./outbox.js").Kind} Kind */
+/** @typedef {import("./outbox.js").Entry} Entry */
+
+/**
+ * @typedef {{text: string, model: string, input?: any, parent?: string | null}} Prompt
+ *   `input` where it is more than the text; `parent`: the response to answer after, null to start
+ *   anew, undefined for the end of the branch that is shown
+ */
+
+/**
+ * Prompts: runs at once, or waits its turn when the conversation is busy.
+ *
+ * @param {Session} session
+ * @param {Prompt} prompt
+ * @returns {Frame[]}
+ */
+export function createFrame(session, { text, model, input = text, parent = branchedFrom(session) }) {
+  /** @type {Frame & {event_id: string}} */
+  const frame = { type: "response.create", event_id: session.newId(), input };
+  if (model) frame.model = model;
+  if (parent) frame.previous_response_id = parent;
+  else frame.conversation = session.conversation.id;
+  if (parent === null) frame.interject = { root: true };
+  return say(session, "prompt", frame, { text, model, target: parent ?? "" });
+}
+
+/**
+ * Where the page shows another branch than the server's, its end must be named.
+ *
+ * @param {Session} session
+ */
+function branchedFrom(session) {
+  const head = session.responses.get(session.chosen ?? "");
+  return head && !isLive(head) ? head.id : undefined;
+}
+
+/**
+ * @param {Session} session
+ * @param {Response} response that is being written
+ * @param {Prompt} prompt that it becomes when it comes too late
+ */
+export function steer(session, response, { text, model }) {
+  const frame = {
+    type: "response.steer",
+    event_id: session.newId(),
+    previous_response_id: response.id,
+    input: text,
+  };
+  return say(session, "steer", frame, { text, model, target: response.id });
+}
+
+/**
+ * Answers the same input once more, beside the answer that there is.
+ *
+ * @param {Session} session
+ * @param {Response} response
+ * @param {string} model
+ */
+export function regenerate(session, response, model) {
+  const items = response.items.filter(({ direction }) => direction === "input");
+  const input = items.map(({ source }) => bare(source));
+  return createFrame(session, { text: "", input, model, parent: response.parent });
+}
+
+/** An item as a client may say it. @param {any} item */
+function bare({ id: _id, status: _status, response_id: _response, direction: _direction, output_index: _index, ...fields }) {
+  return fields;
+}
+
+/** @param {Session} session @param {Response} response */
+export function cancel(session, response) {
+  if (session.outbox.about("cancel", response.id)) return [];
+  const frame = {
+    type: "interject:cancel",
+    event_id: session.newId(),
+    response_id: response.id,
+  };
+  return say(session, "cancel", frame, { target: response.id });
+}
+
+/** Stops a prompt that the server has not answered yet. @param {Session} session @param {Entry} prompt */
+export function cancelPrompt(session, prompt) {
+  if (session.outbox.about("cancel", prompt.id)) return [];
+  const frame = {
+    type: "interject:cancel",
+    event_id: session.newId(),
+    target_event_id: prompt.id,
+  };
+  return say(session, "cancel", frame, { target: prompt.id });
+}
+
+/**
+ * Takes a waiting prompt back; with a model, to prompt with it at once.
+ *
+ * @param {Session} session
+ * @param {{eventId: string, text: string}} waiting
+ * @param {string} [model]
+ */
+export function dequeue(session, { eventId, text }, model) {
+  if (session.outbox.about("dequeue", eventId)) return [];
+  const frame = {
+    type: "interject:dequeue",
+    event_id: session.newId(),
+    target_event_id: eventId,
+  };
+  const sendAfter = model !== undefined;
+  return say(session, "dequeue", frame, { text, model: model ?? "", target: eventId, sendAfter });
+}
+
+/** @param {Session} session @param {Response} response @param {Feedback} feedback */
+export function rate(session, response, feedback) {
+  const frame = {
+    type: "interject:feedback",
+    event_id: session.newId(),
+    response_id: response.id,
+    ...feedback,
+  };
+  session.outbox.settle(session.outbox.about("feedback", response.id)?.id);
+  return say(session, "feedback", frame, { target: response.id });
+}
+
+/**
+ * Tries a prompt or a steer again that was refused, as a prompt.
+ *
+ * @param {Session} session
+ * @param {Entry} entry
+ */
+export function again(session, entry) {
+  session.outbox.settle(entry.id);
+  const { input } = entry.frame;
+  const parent = entry.kind === "prompt" && entry.target ? entry.target : undefined;
+  return createFrame(session, { text: entry.text, model: entry.model, input, parent });
+}
+
+/** @param {Session} session @returns {Frame[]} */
+export function typing(session) {
+  const conversation = session.conversation.id;
+  return session.ready && conversation ? [{ type: "interject:typing", conversation }] : [];
+}
+
+/**
+ * @param {Session} session
+ * @param {Kind} kind
+ * @param {Frame & {event_id: string}} frame
+ * @param {Partial<Entry>} details
+ * @returns {Frame[]} nothing while the state is not known: it is said afterwards
+ */
+function say(session, kind, frame, details) {
+  session.revision++;
+  session.outbox.add(kind, frame, details);
+  return session.ready ? [frame] : [];
+}
