@@ -1,0 +1,107 @@
+"""Reading an answer to its end, and saying what it came to, however it was cut into deltas."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chat.providers.base import (
+    Citation,
+    Delta,
+    Finish,
+    ModelRequest,
+    Provider,
+    ProviderError,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+
+
+@dataclass
+class Call:
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass
+class Heard:
+    """An answer, joined."""
+
+    text: str = ""
+    refusal: str = ""
+    reasoning: str = ""
+    calls: dict[int, Call] = field(default_factory=dict)
+    citations: list[Citation] = field(default_factory=list)
+    usage: Usage | None = None
+    finish: str | None = None
+    error: ProviderError | None = None
+
+
+def joined(deltas: Sequence[Delta]) -> Heard:
+    heard = Heard()
+    for delta in deltas:
+        assert heard.finish is None, "something came after the finish"
+        match delta:
+            case TextDelta():
+                heard.text += delta.text
+            case RefusalDelta():
+                heard.refusal += delta.text
+            case ReasoningDelta():
+                heard.reasoning += delta.text
+            case ToolCallDelta():
+                call = heard.calls.setdefault(delta.index, Call())
+                assert not (call.call_id and delta.call_id), "an id came twice"
+                assert not (call.name and delta.name), "a name came twice"
+                call.call_id = call.call_id or delta.call_id
+                call.name = call.name or delta.name
+                call.arguments += delta.arguments
+            case Citation():
+                heard.citations.append(delta)
+            case Usage():
+                assert heard.usage is None, "usage came twice"
+                heard.usage = delta
+            case Finish():
+                heard.finish = delta.reason
+    return heard
+
+
+def asking(text: str = "Hello", **settings: Any) -> ModelRequest:
+    """A request with one prompt."""
+    prompt = {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_text", "text": text}],
+    }
+    return ModelRequest(**{"model": "test-model", "items": [prompt], **settings})
+
+
+async def deltas_of(provider: Provider, request: ModelRequest) -> list[Delta]:
+    """Every delta of an answer, in order. Raises what the provider raises."""
+    deltas: list[Delta] = []
+    async with provider.stream(request) as batches:
+        async for batch in batches:
+            assert batch, "a batch was empty"
+            deltas += batch
+    return deltas
+
+
+async def hear(provider: Provider, request: ModelRequest | str = "Hello") -> Heard:
+    """The answer, joined; an error, if it failed, beside what was said before."""
+    if isinstance(request, str):
+        request = asking(request)
+    deltas: list[Delta] = []
+    error = None
+    try:
+        async with provider.stream(request) as batches:
+            async for batch in batches:
+                assert batch, "a batch was empty"
+                deltas += batch
+    except ProviderError as raised:
+        error = raised
+    heard = joined(deltas)
+    heard.error = error
+    assert (heard.finish is None) == (error is not None), "it either finishes or fails"
+    return heard
