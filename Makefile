@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Node comes as a wheel; what npm starts finds it by the path.
-NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --no-audit --no-fund --loglevel=error
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --no-audit --no-fund --no-progress --loglevel=error
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 LOCK := $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url
 # More for the command at the end of a target: make test ARGS="-k steer"
@@ -92,7 +92,7 @@ $(VENV)/dev: requirements-dev.txt requirements.txt | $(VENV)/made
 
 node_modules/made: package.json package-lock.json .npmrc | $(VENV)/run
 	@echo "  browser    fetching what package-lock.json locks"
-	@$(NPM) ci --ignore-scripts
+	@$(NPM) ci --ignore-scripts >/dev/null
 	@touch $@
 
 static/dist/made: $(wildcard static/vendor/*) node_modules/made

@@ -5,7 +5,6 @@ the launcher reads it before there is a database, and `project.settings` turns i
 settings.
 """
 
-import math
 import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -58,8 +57,6 @@ def _one(env: FileAwareEnv, name: str, kind: Any, row: Row) -> Any:
         raise InvalidSetting(name, f"must be {spoken}{given}") from error
     except (ValueError, OSError) as error:
         raise InvalidSetting(f"{name}_FILE", "must be the path of a readable file") from error
-    if kind is float and not math.isfinite(value):
-        raise InvalidSetting(name, "must be a finite number")
     if isinstance(value, list):
         value = tuple(part.strip() for part in value if part.strip())
     if row.check is not None and (why := row.check(value)):

@@ -37,7 +37,7 @@ def connect() -> str:
         connection.ensure_connection()
     except Error as error:
         raise CannotStart(
-            f"DATABASE_URL: {first_line(error)}: start that Postgres, or unset DATABASE_URL"
+            f"DATABASE_URL: {first_line(error)}: see to that Postgres, or unset DATABASE_URL"
         ) from error
     version = connection.get_database_version()[0]
     if version < OLDEST_POSTGRES:

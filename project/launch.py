@@ -95,14 +95,19 @@ def _start_postgres(var: Path, house: ExitStack, interruptions: Interruptions) -
     is_new = not (var / postgres_folder.FOLDER).exists()
     try:
         server = private_postgres.open_folder(var)
-        house.callback(step, "postgres", lambda: private_postgres.stop(server))
+        house.callback(_stop_postgres, server)
         house.callback(interruptions.hold)
-        private_postgres.start(server)
+        outcome = private_postgres.start(server)
         first_start.create_database(postgres_folder.url(var, "postgres"))
     except (OSError, subprocess.SubprocessError, psycopg.Error) as error:
         raise CannotStart(private_postgres.why_not(var, error)) from error
     short = var.relative_to(BASE_DIR) if var.is_relative_to(BASE_DIR) else var
-    return f"{'made and ' if is_new else ''}started in {short}"
+    return f"{'made and ' if is_new else ''}{outcome} in {short}"
+
+
+def _stop_postgres(server: private_postgres.PostgresServer) -> None:
+    if private_postgres.is_running(server):
+        step("postgres", lambda: private_postgres.stop(server))
 
 
 def _connect() -> str:

@@ -60,7 +60,7 @@ def check_redis(url: str) -> str:
             client.ping()
     except (redis.RedisError, OSError, ValueError) as error:
         raise CannotStart(
-            f"REDIS_URL: {first_line(error)}: start that Redis, or unset REDIS_URL"
+            f"REDIS_URL: {first_line(error)}: see to that Redis, or unset REDIS_URL"
         ) from error
     return "answers"
 

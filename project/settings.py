@@ -26,6 +26,8 @@ CHAT = _environment.chat
 HOST, PORT = _service.host, _service.port
 DEBUG = _service.debug
 REDIS_URL = _service.redis_url
+OPENAI_API_KEY = _service.openai_api_key
+OPENAI_BASE_URL = _service.openai_base_url
 ALLOWED_HOSTS = list(_service.allowed_hosts)
 # Full origins for `project.origins.is_allowed`; none: the page's own host.
 ALLOWED_ORIGINS = _service.allowed_origins
