@@ -74,6 +74,7 @@ TEMPLATES = [
         },
     }
 ]
+TIME_ZONE = "UTC"
 USE_TZ = True
 
 # What is kept, and what carries it
