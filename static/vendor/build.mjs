@@ -1,6 +1,6 @@
 // Bundles the libraries into static/dist, once: own modules are served as written and import them
 // from there. Run by `npm run build`.
-import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const OUT = "static/dist";
@@ -12,7 +12,6 @@ const LIBRARIES = ["dompurify", "katex", "lit", "marked"]; // entries that only 
 const HIGHLIGHT_TYPES =
   "export function highlight(code: string, language: string): string | null;\n";
 
-await rm(OUT, { recursive: true, force: true });
 await mkdir(OUT, { recursive: true });
 
 const style = (await readFile(KATEX_CSS, "utf8")).replace(OLD_FONT_FORMATS, "");

@@ -3,11 +3,12 @@
  * nodes once and are never touched again; the open ones are drawn anew, at most once a frame.
  */
 
+import { copyText } from "../clipboard.js";
+import { nextFrame } from "../frames.js";
 import { BlockSplitter, renderBlock } from "../markdown/blocks.js";
 import { decorate, drawFormulas, finish } from "../markdown/decorate.js";
 import { morphChildren } from "../markdown/morph.js";
 import { sanitise } from "../markdown/sanitise.js";
-import { nextFrame } from "../frames.js";
 
 /** A block that is slow to draw is drawn less often: it may take this part of the time. */
 const BUSY_SHARE = 0.2;
@@ -28,7 +29,7 @@ export class ChatMarkdown extends HTMLElement {
 
   connectedCallback() {
     this.addEventListener("click", copyCode);
-    this.#schedule();
+    this.#update();
   }
 
   /** The text exactly as it came. */
@@ -132,7 +133,7 @@ async function copyCode(event) {
   const button = event.target instanceof Element ? event.target.closest(".copy-code") : null;
   const code = button?.closest(".code")?.querySelector("code");
   if (!button || !code) return;
-  await navigator.clipboard.writeText(code.textContent ?? "");
+  await copyText(code.textContent ?? "");
   button.textContent = "Copied";
   setTimeout(() => (button.textContent = "Copy"), COPIED_MILLISECONDS);
 }

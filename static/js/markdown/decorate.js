@@ -56,6 +56,7 @@ export async function drawFormulas(nodes) {
 
 /** @param {typeof import("../../dist/katex.js").katex} katex @param {Element} math */
 function drawFormula(katex, math) {
+  if (math.hasAttribute("data-drawn")) return; // by another call that waited for the library as well
   const tex = math.textContent ?? "";
   const display = math.getAttribute("data-math") === "display";
   const holder = document.createElement("span");

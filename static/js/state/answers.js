@@ -117,6 +117,7 @@ function dequeued(session, frame) {
   const withdrawal = session.outbox.about("dequeue", eventId);
   session.outbox.settle(withdrawal?.id);
   session.outbox.settle(eventId);
+  session.outbox.settle(frame.event_id);
   if (!withdrawal?.sendAfter || frame.reason === "started") return [];
   return createFrame(session, { text: withdrawal.text, model: withdrawal.model });
 }

@@ -1,0 +1,13 @@
+"""Addresses of the pages."""
+
+from django.urls import path
+
+from chat.web import pages
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("c/<str:conversation_id>/", pages.conversation, name="conversation"),
+    path("conversations", pages.conversations, name="conversations"),
+    path("conversations/<str:conversation_id>/rename", pages.rename, name="rename_conversation"),
+    path("conversations/<str:conversation_id>/delete", pages.delete, name="delete_conversation"),
+]

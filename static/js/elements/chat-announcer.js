@@ -1,0 +1,63 @@
+/**
+ * `<chat-announcer>`: a live region for screen readers. It says that an answer begins, each of its
+ * blocks when that is finished, and how it ended; never single tokens.
+ */
+
+import { ChatElement } from "./chat-element.js";
+
+const KEPT = 8;
+/** @type {Record<string, string>} */
+const ENDS = {
+  completed: "The answer is complete.",
+  cancelled: "Stopped.",
+  failed: "The answer failed.",
+  incomplete: "The answer ended early.",
+};
+
+export class ChatAnnouncer extends ChatElement {
+  #liveId = "";
+
+  /** @override */
+  connected() {
+    document.addEventListener("block-finished", (event) => {
+      this.#say(spoken(/** @type {CustomEvent<HTMLElement>} */ (event).detail));
+    });
+  }
+
+  /** @override */
+  update() {
+    super.update();
+    const { session } = this.chat;
+    const live = session.live?.id ?? "";
+    if (live === this.#liveId) return;
+    const ended = session.responses.get(this.#liveId);
+    if (ended && ended.reason !== "steered" && !live) this.#say(ENDS[ended.status] ?? "");
+    if (live) this.#say(ended?.reason === "steered" ? "Steered. Answering…" : "Answering…");
+    this.#liveId = live;
+  }
+
+  /** @override lit draws nothing here */
+  template() {
+    return "";
+  }
+
+  /** @param {string} text */
+  #say(text) {
+    if (text === "") return;
+    const line = document.createElement("p");
+    line.textContent = text;
+    this.append(line);
+    while (this.childElementCount > KEPT) this.firstElementChild?.remove();
+  }
+}
+
+/** What to read of a block. @param {HTMLElement} block */
+function spoken(block) {
+  const code = block.querySelector(".code");
+  if (code) return code.querySelector("pre")?.getAttribute("aria-label") ?? "Code";
+  const copy = /** @type {HTMLElement} */ (block.cloneNode(true));
+  for (const hidden of copy.querySelectorAll('[aria-hidden="true"], button')) hidden.remove();
+  return copy.textContent?.trim() ?? "";
+}
+
+customElements.define("chat-announcer", ChatAnnouncer);

@@ -1,0 +1,192 @@
+/**
+ * `<chat-composer>`: where a person writes. While an answer is written Enter steers it, Alt+Enter lets
+ * the text wait its turn, Escape stops. What is written survives a reload.
+ */
+
+import { html, live, nothing } from "../../dist/lit.js";
+import { draftKey, recall, remember } from "../storage.js";
+import { inputText } from "../wire.js";
+import { ICONS } from "../views/icons.js";
+import { waitingPrompts } from "../views/waiting.js";
+import { ChatElement } from "./chat-element.js";
+
+const TALLEST_PIXELS = 320;
+
+export class ChatComposer extends ChatElement {
+  #text = "";
+  /** @type {import("../wire.js").Response | null} */
+  #edited = null;
+  #beforeEdit = "";
+
+  /** @override */
+  connected() {
+    this.#text = recall("local", this.#draft) ?? "";
+    this.chat.addEventListener("created", () => remember("local", draftKey(""), null));
+    document.addEventListener("keydown", (event) => this.#escape(event));
+    document.addEventListener("take-back", (event) => {
+      const { detail } = /** @type {CustomEvent<string>} */ (event);
+      this.#write([this.#text, detail].filter(Boolean).join("\n\n"));
+      this.focusText();
+    });
+  }
+
+  get #draft() {
+    return draftKey(this.chat.session.conversation.id);
+  }
+
+  /** @returns {HTMLTextAreaElement | null} */
+  get #area() {
+    return this.querySelector("textarea");
+  }
+
+  focusText() {
+    this.#area?.focus();
+  }
+
+  /** @override */
+  update() {
+    this.#followEdit();
+    super.update();
+  }
+
+  /** @override */
+  updated() {
+    const area = this.#area;
+    if (!area || CSS.supports("field-sizing", "content")) return;
+    area.style.height = "auto";
+    area.style.height = `${Math.min(area.scrollHeight, TALLEST_PIXELS)}px`;
+  }
+
+  /** Takes the prompt to edit into the box, and gives back what was there before. */
+  #followEdit() {
+    const { editing } = this.chat;
+    if (editing === this.#edited) return;
+    if (editing) {
+      if (!this.#edited) this.#beforeEdit = this.#text;
+      this.#text = inputText(editing.items.filter(({ direction }) => direction === "input").map(({ source }) => source));
+      requestAnimationFrame(() => this.focusText());
+    } else {
+      this.#text = this.#beforeEdit;
+    }
+    this.#edited = editing;
+  }
+
+  /** @override */
+  template() {
+    const { session } = this.chat;
+    const mode = this.#mode();
+    return html`
+      ${waitingPrompts(this.chat)}
+      <form class="composer" @submit=${this.#submit}>
+        ${this.chat.editing ? this.#editNote() : nothing}
+        <label class="visually-hidden" for="prompt">Your message</label>
+        <textarea id="prompt" rows="1" placeholder=${mode.placeholder} enterkeyhint="send" dir="auto"
+          aria-describedby="keys" maxlength="200000" ?disabled=${session.removed} .value=${live(this.#text)}
+          @input=${this.#input} @keydown=${this.#keydown}></textarea>
+        <div class="controls">
+          ${this.#models()}
+          <span class="keys" id="keys">${mode.keys}</span>
+          ${session.busy ? this.#busyButtons() : nothing}
+          <button class="primary send" type="submit" aria-label=${mode.action} title=${mode.action}
+            ?disabled=${this.#text.trim() === "" || session.removed}>
+            ${session.live && !this.chat.editing ? ICONS.steer : ICONS.send}<span>${mode.action}</span></button>
+        </div>
+      </form>
+    `;
+  }
+
+  #mode() {
+    const { session, editing } = this.chat;
+    if (editing) return { action: "Send", placeholder: "Edit your message", keys: "Enter: ask again · Esc: leave" };
+    if (session.live) {
+      return {
+        action: "Steer",
+        placeholder: "Talk back…",
+        keys: "Enter: steer · Alt+Enter: queue · Esc: stop",
+      };
+    }
+    if (session.busy) return { action: "Queue", placeholder: "Say what comes next…", keys: "Enter: queue · Esc: stop" };
+    return { action: "Send", placeholder: "Write a message…", keys: "Enter: send · Shift+Enter: new line" };
+  }
+
+  #models() {
+    const { models, model } = this.chat;
+    if (models.length === 0) return nothing;
+    return html`
+      <label class="model"><span class="visually-hidden">Model</span>
+        <select @change=${this.#choose}>
+          ${models.map((id) => html`<option value=${id} ?selected=${id === model}>${id}</option>`)}
+        </select></label>
+    `;
+  }
+
+  #busyButtons() {
+    const { session, editing } = this.chat;
+    const isStopping = session.outbox.about("cancel", session.live?.id ?? "") !== undefined;
+    const canQueue = session.live && !editing;
+    return html`
+      ${canQueue ? html`<button class="secondary queue" type="button" aria-label="Queue" title="Queue (Alt+Enter)"
+        ?disabled=${this.#text.trim() === ""}
+        @click=${() => this.#say(true)}>${ICONS.queue}<span>Queue</span></button>` : nothing}
+      <button class="secondary stop" type="button" ?disabled=${isStopping}
+        aria-label=${isStopping ? "Stopping…" : "Stop"} title="Stop (Esc)"
+        @click=${() => this.chat.stop()}>${ICONS.stop}<span>${isStopping ? "Stopping…" : "Stop"}</span></button>
+    `;
+  }
+
+  #editNote() {
+    return html`<p class="edit-note">You are editing an earlier message: its answer gets a sibling.
+      <button class="quiet small" type="button" @click=${() => this.chat.edit(null)}>Leave</button></p>`;
+  }
+
+  /** @param {InputEvent} event */
+  #input = (event) => {
+    this.#write(/** @type {HTMLTextAreaElement} */ (event.target).value);
+    this.chat.type();
+  };
+
+  /** @param {Event} event */
+  #choose = (event) => {
+    this.chat.choose(/** @type {HTMLSelectElement} */ (event.target).value);
+  };
+
+  /** @param {KeyboardEvent} event */
+  #keydown = (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    void this.#say(event.altKey);
+  };
+
+  /** @param {SubmitEvent} event */
+  #submit = (event) => {
+    event.preventDefault();
+    void this.#say(false);
+  };
+
+  /** @param {KeyboardEvent} event */
+  #escape(event) {
+    if (event.key !== "Escape" || event.defaultPrevented || event.isComposing) return;
+    if (document.querySelector("dialog[open]")) return;
+    if (this.chat.editing) this.chat.edit(null);
+    else this.chat.stop();
+  }
+
+  /** @param {boolean} mayWait */
+  async #say(mayWait) {
+    const text = this.#text;
+    if (text.trim() === "") return;
+    const isEdit = this.#edited !== null;
+    this.dispatchEvent(new CustomEvent("said", { bubbles: true }));
+    if (!(await this.chat.submit(text, mayWait))) return;
+    if (this.#text === text && !isEdit) this.#write("");
+  }
+
+  /** @param {string} text */
+  #write(text) {
+    this.#text = text;
+    if (!this.chat.editing) remember("local", this.#draft, text);
+    this.update();
+  }
+}
+
+customElements.define("chat-composer", ChatComposer);
