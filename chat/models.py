@@ -48,9 +48,7 @@ class Conversation(models.Model):
         API = "api", "API"
 
     id = PublicIdField(primary_key=True, default=ids.conversation_id)
-    owner = models.ForeignKey(
-        User, models.CASCADE, related_name="conversations", db_index=False
-    )
+    owner = models.ForeignKey(User, models.CASCADE, related_name="conversations", db_index=False)
     title = models.CharField(max_length=200, blank=True, db_default="")
     origin = models.CharField(max_length=8, choices=Origin, default=Origin.WEB)
     shown = models.ForeignKey(
@@ -61,9 +59,7 @@ class Conversation(models.Model):
         related_name="+",
         help_text="The head of the branch that is shown.",
     )
-    next_position = models.PositiveIntegerField(
-        db_default=0, help_text="How many items it holds."
-    )
+    next_position = models.PositiveIntegerField(db_default=0, help_text="How many items it holds.")
     queue_paused = models.BooleanField(
         db_default=False, help_text="Waiting prompts stay until somebody prompts again."
     )
@@ -72,9 +68,7 @@ class Conversation(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes = [
-            models.Index(fields=["owner", "-updated_at"], name="conversation_by_owner")
-        ]
+        indexes = [models.Index(fields=["owner", "-updated_at"], name="conversation_by_owner")]
 
     def __str__(self) -> str:
         return self.title or self.id
@@ -103,23 +97,29 @@ class Response(models.Model):
         blank=True,
         help_text="As the client named it; a parent that was never stored has no row.",
     )
-    created_by = models.ForeignKey(
-        User, models.SET_NULL, null=True, related_name="responses"
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="responses")
+    event_ids = ArrayField(
+        models.CharField(max_length=64),
+        default=list,
+        blank=True,
+        help_text="Of the frames that asked for it: one prompt, or the steers.",
     )
-    event_id = models.CharField(max_length=64, null=True, blank=True)
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     model = models.CharField(max_length=200)
     provider = models.CharField(max_length=64, db_default="")
-    request = models.JSONField(
-        default=dict, db_default={}, help_text="What was asked, less input."
-    )
+    request = models.JSONField(default=dict, db_default={}, help_text="What was asked, less input.")
     metadata = models.JSONField(default=dict, blank=True, db_default={})
-    error = models.JSONField(
-        null=True, blank=True, help_text="code and message, for the client."
-    )
+    error = models.JSONField(null=True, blank=True, help_text="code and message, for the client.")
     incomplete_reason = models.CharField(max_length=32, null=True, blank=True)
-    receipt = models.JSONField(
-        null=True, blank=True, help_text="Who cancelled it, and when."
+    receipt = models.JSONField(null=True, blank=True, help_text="Who cancelled it, and when.")
+    successor_id = PublicIdField(
+        null=True, blank=True, help_text="The response that a steer made of it."
+    )
+    connection_ids = ArrayField(
+        models.CharField(max_length=64),
+        default=list,
+        blank=True,
+        help_text="The connections that get its events without following.",
     )
     input_tokens = models.PositiveIntegerField(null=True, blank=True)
     cached_tokens = models.PositiveIntegerField(null=True, blank=True)
@@ -135,9 +135,8 @@ class Response(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=["conversation", "created_at"], name="response_by_conversation"
-            ),
+            models.Index(fields=["conversation", "created_at"], name="response_by_conversation"),
+            models.Index(fields=["ended_at"], name="response_by_end"),
             models.Index(
                 fields=["conversation"],
                 name="response_live",
@@ -187,9 +186,7 @@ class Item(models.Model):
     conversation = models.ForeignKey(
         Conversation, models.CASCADE, related_name="items", db_index=False
     )
-    response = models.ForeignKey(
-        Response, models.CASCADE, related_name="items", db_index=False
-    )
+    response = models.ForeignKey(Response, models.CASCADE, related_name="items", db_index=False)
     position = models.PositiveIntegerField()
     previous = models.GeneratedField(
         expression=NullIf(F("position"), 0) - 1,
@@ -200,12 +197,8 @@ class Item(models.Model):
     type = models.CharField(max_length=32)
     role = models.CharField(max_length=16, null=True, blank=True)
     status = models.CharField(max_length=16, db_default="completed")
-    body = models.JSONField(
-        help_text="Its fields on the wire, less id, type, role and status."
-    )
-    text = models.TextField(
-        blank=True, db_default="", help_text="What a person would read of it."
-    )
+    body = models.JSONField(help_text="Its fields on the wire, less id, type, role and status.")
+    text = models.TextField(blank=True, db_default="", help_text="What a person would read of it.")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -219,9 +212,7 @@ class Item(models.Model):
             ),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["conversation", "position"], name="item_position"
-            ),
+            models.UniqueConstraint(fields=["conversation", "position"], name="item_position"),
             models.CheckConstraint(
                 name="item_direction_known",
                 condition=Q(direction__in=["input", "output"]),
@@ -239,17 +230,11 @@ class Feedback(models.Model):
     MAX_TAG_CHARS = 40
     MAX_COMMENT_CHARS = 4_000
 
-    user = models.ForeignKey(
-        User, models.CASCADE, related_name="feedback", db_index=False
-    )
+    user = models.ForeignKey(User, models.CASCADE, related_name="feedback", db_index=False)
     response = models.ForeignKey(Response, models.CASCADE, related_name="feedback")
-    item = models.ForeignKey(
-        Item, models.CASCADE, null=True, blank=True, related_name="feedback"
-    )
+    item = models.ForeignKey(Item, models.CASCADE, null=True, blank=True, related_name="feedback")
     rating = models.SmallIntegerField(help_text="1 good, -1 bad, 0 taken back.")
-    tags = ArrayField(
-        models.CharField(max_length=MAX_TAG_CHARS), default=list, blank=True
-    )
+    tags = ArrayField(models.CharField(max_length=MAX_TAG_CHARS), default=list, blank=True)
     comment = models.TextField(blank=True, db_default="")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -277,9 +262,7 @@ class ApiKey(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=100, blank=True, db_default="")
     prefix = models.CharField(max_length=16)
-    digest = models.CharField(
-        max_length=64, unique=True, help_text="SHA-256 of the key, in hex."
-    )
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the key, in hex.")
     created_at = models.DateTimeField(db_default=Now())
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -294,9 +277,7 @@ class ApiKey(models.Model):
 class WaitingPrompt(models.Model):
     """A prompt that waits its turn: one queue a conversation, in the order of `id`."""
 
-    conversation = models.ForeignKey(
-        Conversation, models.CASCADE, related_name="waiting_prompts"
-    )
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="waiting_prompts")
     user = models.ForeignKey(User, models.CASCADE, db_index=False)
     event_id = models.CharField(max_length=64)
     connection_id = models.CharField(
@@ -307,9 +288,7 @@ class WaitingPrompt(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["user", "event_id"], name="waiting_prompt_once"
-            )
+            models.UniqueConstraint(fields=["user", "event_id"], name="waiting_prompt_once")
         ]
 
     def __str__(self) -> str:
@@ -321,19 +300,13 @@ class ReceivedEvent(models.Model):
 
     user = models.ForeignKey(User, models.CASCADE, db_index=False)
     event_id = models.CharField(max_length=64)
-    payload_hash = models.CharField(
-        max_length=64, help_text="SHA-256 of the frame, in hex."
-    )
-    answer = models.JSONField(
-        null=True, help_text="What names its result, for the second answer."
-    )
+    payload_hash = models.CharField(max_length=64, help_text="SHA-256 of the frame, in hex.")
+    answer = models.JSONField(null=True, help_text="What names its result, for the second answer.")
     created_at = models.DateTimeField(db_default=Now(), db_index=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["user", "event_id"], name="received_event_once"
-            )
+            models.UniqueConstraint(fields=["user", "event_id"], name="received_event_once")
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,8 @@ from chat.protocol.items import Item
 RESPONSE_COLUMNS = """
     response.id, extract(epoch FROM response.created_at)::bigint, response.model,
     response.request, response.metadata, response.conversation_id, response.previous_response_id,
-    response.event_id, response.status, response.incomplete_reason, response.error,
+    response.event_ids,
+    (SELECT username FROM chat_user WHERE chat_user.id = response.created_by_id), response.status, response.incomplete_reason, response.error,
     extract(epoch FROM response.ended_at)::float8, response.input_tokens, response.cached_tokens,
     response.output_tokens, response.reasoning_tokens, response.usage_estimated,
     response.last_number, response.parent_id
@@ -28,32 +29,38 @@ class ParentState(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What a prompt finds. `holds`: the asker's login is still good."""
+    """What a prompt finds. `holds`: the asker's login is still good.
+
+    `others_wait`: prompts wait in the conversation and will go on by themselves. `parent_calls`:
+    the `call_id`s of the function calls that the parent ended with.
+    """
 
     holds: bool
     conversation_id: str | None
     queue_length: int
+    others_wait: bool
     parent: ParentState | None
+    parent_calls: list[str]
 
 
-_STANDING_OF_CONVERSATION = f"""
+_STANDING_COLUMNS = f"""
 SELECT {access.HOLDS}, conversation.id,
        (SELECT count(*) FROM chat_waitingprompt WHERE conversation_id = conversation.id),
-       parent.id, parent.conversation_id, parent.status
+       coalesce(conversation.queue_paused, true), parent.id, parent.conversation_id, parent.status,
+       ARRAY(SELECT body->>'call_id' FROM chat_item
+              WHERE response_id = parent.id AND direction = 'output' AND type = 'function_call'
+                AND status = 'completed' ORDER BY position)
   FROM (SELECT) AS asked
+"""
+_STANDING_OF_CONVERSATION = f"""{_STANDING_COLUMNS}
   LEFT JOIN chat_conversation AS conversation
     ON conversation.id = %(conversation_id)s AND conversation.owner_id = %(user_id)s
   LEFT JOIN chat_response AS parent ON parent.id = conversation.shown_id
 """
-_STANDING_OF_PARENT = f"""
-SELECT {access.HOLDS}, parent_conversation.id,
-       (SELECT count(*) FROM chat_waitingprompt WHERE conversation_id = parent_conversation.id),
-       parent.id, parent.conversation_id, parent.status
-  FROM (SELECT) AS asked
+_STANDING_OF_PARENT = f"""{_STANDING_COLUMNS}
   LEFT JOIN (chat_response AS parent
-             JOIN chat_conversation AS parent_conversation
-               ON parent_conversation.id = parent.conversation_id)
-    ON parent.id = %(response_id)s AND parent_conversation.owner_id = %(user_id)s
+             JOIN chat_conversation AS conversation ON conversation.id = parent.conversation_id)
+    ON parent.id = %(response_id)s AND conversation.owner_id = %(user_id)s
 """
 
 
@@ -77,8 +84,9 @@ async def standing(
     async with pool.connection() as connection:
         row = await (await connection.execute(statement, parameters)).fetchone()
     assert row is not None
-    parent = ParentState(*row[3:]) if row[3] else None
-    return Standing(row[0], row[1], row[2], parent)
+    holds, found, queue_length, paused, parent_id, *rest, calls = row
+    parent = ParentState(parent_id, *rest) if parent_id else None
+    return Standing(holds, found, queue_length, queue_length > 0 and not paused, parent, calls)
 
 
 class Target(NamedTuple):
@@ -183,7 +191,7 @@ def stored_response(row: Sequence[Any]) -> StoredResponse:
     """A response from the columns of `RESPONSE_COLUMNS`."""
     (
         response_id, created_at, model, request, metadata, conversation_id, previous_response_id,
-        event_id, status, reason, error, ended_at, input_tokens, cached_tokens, output_tokens,
+        event_ids, created_by, status, reason, error, ended_at, input_tokens, cached_tokens, output_tokens,
         reasoning_tokens, usage_estimated, last_number, parent_id,
     ) = row  # fmt: skip
     info = ResponseInfo(
@@ -194,7 +202,8 @@ def stored_response(row: Sequence[Any]) -> StoredResponse:
         metadata=metadata,
         conversation_id=conversation_id,
         previous_response_id=previous_response_id,
-        event_id=event_id,
+        event_ids=event_ids,
+        created_by=created_by,
     )
     ending = None
     if ended_at is not None:
@@ -211,7 +220,6 @@ def stored_response(row: Sequence[Any]) -> StoredResponse:
         if usage_estimated:
             usage["estimated"] = True
     return StoredResponse(info, status, ending, usage, last_number, parent_id)
-
 
 
 _RECEIPT = f"""
@@ -249,3 +257,37 @@ async def queue(pool: Pool, conversation_id: str) -> list[dict[str, Any]]:
         {"event_id": event_id, "user_id": user_id, "input": preview, "position": place}
         for place, (event_id, user_id, preview) in enumerate(rows, 1)
     ]
+
+
+_RESPONSE = f"""
+SELECT {RESPONSE_COLUMNS} FROM chat_response AS response WHERE response.id = %s
+"""
+_OUTPUT = f"""
+SELECT {ITEM_COLUMNS} FROM chat_item AS item
+ WHERE item.response_id = %s AND item.direction = 'output' ORDER BY item.position
+"""
+
+
+async def response(pool: Pool, response_id: str) -> StoredResponse | None:
+    """A response, for the engine: access was checked when somebody asked for it."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute(_RESPONSE, (response_id,))).fetchone()
+    return stored_response(row) if row else None
+
+
+async def output_items(pool: Pool, response_id: str) -> list[Item]:
+    async with pool.connection() as connection:
+        cursor = await connection.execute(_OUTPUT, (response_id,))
+        return [item_of(row) for row in await cursor.fetchall()]
+
+
+_RESPONSE_OF_EVENT = """
+SELECT answer->>'response_id' FROM chat_receivedevent WHERE user_id = %s AND event_id = %s
+"""
+
+
+async def response_of_event(pool: Pool, user_id: int, event_id: str) -> str | None:
+    """The response that a prompt of the user's became, by the prompt's `event_id`."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute(_RESPONSE_OF_EVENT, (user_id, event_id))).fetchone()
+    return row[0] if row else None

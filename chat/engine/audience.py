@@ -19,25 +19,26 @@ from chat.protocol.batch import Batch
 
 logger = logging.getLogger(__name__)
 
+_NOBODY: frozenset["Viewer"] = frozenset()
+
 LOOK_SECONDS = 1.0
 # Responses that ended this long before the last look are looked at again: clocks and commits are
 # not ordered alike.
 OVERLAP_SECONDS = 5.0
 
 _LOOK = """
-SELECT conversation.id, conversation.owner_id, response.id, response.status,
-       response.connection_ids,
+SELECT response.conversation_id, response.id, response.status, response.connection_ids,
        coalesce(response.last_number,
                 (SELECT max(log.last_number) FROM log WHERE log.response_id = response.id), -1)
-  FROM chat_conversation AS conversation
-  LEFT JOIN chat_response AS response
-    ON response.conversation_id = conversation.id
-   AND (response.status IN ('queued', 'in_progress')
-        OR response.ended_at > to_timestamp(%s))
- WHERE conversation.id = ANY(%s)
+  FROM chat_response AS response
+ WHERE (response.status IN ('queued', 'in_progress') OR response.ended_at > to_timestamp(%s))
+   AND (response.conversation_id = ANY(%s) OR response.connection_ids && %s::varchar[])
  ORDER BY response.created_at
 """
-_NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
+_OWNERS = """
+SELECT id, owner_id, extract(epoch FROM clock_timestamp())::float8
+  FROM chat_conversation WHERE id = ANY(%s)
+"""
 
 
 class Sighting(NamedTuple):
@@ -54,11 +55,13 @@ class Viewer(Protocol):
     """A connection. None of its methods may block."""
 
     identity: Identity
+    connection_id: str
 
     def offer(self, batch: Batch, frames: Sequence[str]) -> None: ...
     def notice(self, notice: AnyNotice) -> None: ...
     def sighted(self, sighting: Sighting) -> None: ...
     def signed_out(self) -> None: ...
+    def restart(self) -> None: ...
 
 
 class Audience:
@@ -66,11 +69,12 @@ class Audience:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._viewers: set[Viewer] = set()
+        self._by_connection: dict[str, Viewer] = {}
         self._by_conversation: dict[str, set[Viewer]] = {}
+        self._by_response: dict[str, Viewer] = {}
         self._task: asyncio.Task[None] | None = None
-        self._hurry = asyncio.Event()
         self._looked_at = 0.0
+        self._left = asyncio.Event()
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._look_every_second(), name="audience")
@@ -80,15 +84,13 @@ class Audience:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    @property
-    def viewers(self) -> Iterable[Viewer]:
-        return tuple(self._viewers)
-
     def enter(self, viewer: Viewer) -> None:
-        self._viewers.add(viewer)
+        self._by_connection[viewer.connection_id] = viewer
 
     def leave(self, viewer: Viewer) -> None:
-        self._viewers.discard(viewer)
+        self._by_connection.pop(viewer.connection_id, None)
+        if not self._by_connection:
+            self._left.set()
         for conversation_id in list(self._by_conversation):
             self.unfollow(conversation_id, viewer)
 
@@ -103,31 +105,50 @@ class Audience:
             if not viewers:
                 del self._by_conversation[conversation_id]
 
+    def expect(self, response_id: str, viewer: Viewer) -> None:
+        """The viewer is about to start the response, in a conversation that it cannot name yet."""
+        self._by_response[response_id] = viewer
+
+    def expected(self, response_id: str) -> None:
+        """The response began, or will not."""
+        self._by_response.pop(response_id, None)
+
     def deliver(self, batches: Iterable[Batch]) -> None:
         for batch in batches:
-            viewers = self._by_conversation.get(batch.conversation_id)
-            if viewers:
-                frames = batch.frames
-                for viewer in tuple(viewers):
-                    viewer.offer(batch, frames)
+            viewers = self._by_conversation.get(batch.conversation_id, _NOBODY)
+            expecting = self._by_response.get(batch.response_id)
+            if not viewers and expecting is None:
+                continue
+            frames = batch.frames
+            for viewer in tuple(viewers):
+                viewer.offer(batch, frames)
+            if expecting is not None and expecting not in viewers:
+                expecting.offer(batch, frames)
 
     def tell(self, notice: AnyNotice) -> None:
-        for viewer in tuple(self._by_conversation.get(notice.conversation_id, ())):
+        viewers = set(self._by_conversation.get(notice.conversation_id, _NOBODY))
+        for connection_id in notice.meant_for():
+            if connection_id in self._by_connection:
+                viewers.add(self._by_connection[connection_id])
+        for viewer in viewers:
             viewer.notice(notice)
 
-    def look_now(self) -> None:
-        """Something ended somebody's access: do not wait for the second to pass."""
-        self._hurry.set()
+    async def send_away(self, seconds: float) -> None:
+        """The process stops: have every viewer leave, within bounds."""
+        self._left.clear()
+        for viewer in tuple(self._by_connection.values()):
+            viewer.restart()
+        if self._by_connection:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._left.wait()
+            except TimeoutError:
+                logger.info("%d connections did not close in time", len(self._by_connection))
 
     async def _look_every_second(self) -> None:
         while True:
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._hurry.wait()
-            except TimeoutError:
-                pass
-            self._hurry.clear()
-            if not self._viewers:
+            await asyncio.sleep(LOOK_SECONDS)
+            if not self._by_connection:
                 continue
             try:
                 await self._look()
@@ -137,32 +158,37 @@ class Audience:
                 logger.exception("The look at the database failed")
 
     async def _look(self) -> None:
-        gone = await access.ended(self._pool, {viewer.identity for viewer in self._viewers})
-        for viewer in self.viewers:
+        viewers = tuple(self._by_connection.values())
+        gone = await access.ended(self._pool, {viewer.identity for viewer in viewers})
+        for viewer in viewers:
             if viewer.identity in gone:
                 viewer.signed_out()
-        if not self._by_conversation:
-            return
         asked = list(self._by_conversation)
+        if not asked:
+            return
         async with self._pool.connection() as connection:
-            now = await (await connection.execute(_NOW)).fetchone()
-            assert now is not None
-            since = self._looked_at - OVERLAP_SECONDS if self._looked_at else now[0]
-            cursor = await connection.execute(_LOOK, (since, asked))
+            owned = await (await connection.execute(_OWNERS, (asked,))).fetchall()
+            now = owned[0][2] if owned else 0.0
+            since = (self._looked_at or now) - OVERLAP_SECONDS
+            cursor = await connection.execute(_LOOK, (since, asked, list(self._by_connection)))
             rows = await cursor.fetchall()
-        self._looked_at = now[0]
-        owners = {row[0]: row[1] for row in rows}
-        self._show_out(asked, owners)
-        for conversation_id, _, response_id, *found in rows:
-            if response_id is not None:
-                sighting = Sighting(conversation_id, response_id, *found)
-                for viewer in tuple(self._by_conversation.get(conversation_id, ())):
-                    viewer.sighted(sighting)
+        self._looked_at = now
+        self._show_out(asked, {row[0]: row[1] for row in owned})
+        for row in rows:
+            self._tell_sighting(Sighting(*row))
+
+    def _tell_sighting(self, sighting: Sighting) -> None:
+        viewers = set(self._by_conversation.get(sighting.conversation_id, _NOBODY))
+        for connection_id in sighting.connection_ids:
+            if connection_id in self._by_connection:
+                viewers.add(self._by_connection[connection_id])
+        for viewer in viewers:
+            viewer.sighted(sighting)
 
     def _show_out(self, asked: Iterable[str], owners: dict[str, int]) -> None:
         """Whoever may not look any more is told so, and hears nothing further."""
         for conversation_id in asked:
-            for viewer in tuple(self._by_conversation.get(conversation_id, ())):
+            for viewer in tuple(self._by_conversation.get(conversation_id, _NOBODY)):
                 if owners.get(conversation_id) != viewer.identity.user_id:
-                    viewer.notice(Removed(conversation_id))
                     self.unfollow(conversation_id, viewer)
+                    viewer.notice(Removed(conversation_id))

@@ -7,6 +7,7 @@ anybody wait: what cannot be sent in time is dropped, the oldest first.
 
 import asyncio
 import logging
+import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -70,6 +71,12 @@ class Bus:
     def announce(self, notice: AnyNotice) -> None:
         self._outgoing.append(notice)
         self._wake.set()
+
+    async def probe(self) -> None:
+        """Send a message through the layer and wait for it. Raises what the layer raises."""
+        channel = f"interject.probe.{secrets.token_hex(8)}"
+        await self._layer.send(channel, {"type": "probe"})
+        await self._layer.receive(channel)
 
     async def _send_all(self) -> None:
         while True:

@@ -13,13 +13,20 @@ class Notice(msgspec.Struct, frozen=True, tag_field="kind"):
 
     conversation_id: str
 
+    def meant_for(self) -> list[str]:
+        """Connections that care without following."""
+        return []
+
 
 class Started(Notice, frozen=True, tag="started"):
     """A response began. `connection_ids` get its events without following."""
 
     response_id: str
     connection_ids: list[str]
-    event_id: str | None = None
+    event_ids: list[str]
+
+    def meant_for(self) -> list[str]:
+        return self.connection_ids
 
 
 class Ended(Notice, frozen=True, tag="ended"):
@@ -57,6 +64,9 @@ class SteerHeld(Notice, frozen=True, tag="steer_held"):
     steer_id: str
     required_input: list[dict[str, Any]]
 
+    def meant_for(self) -> list[str]:
+        return [self.connection_id]
+
 
 class SteerFailed(Notice, frozen=True, tag="steer_failed"):
     """Accepted steering input that came to nothing; it is given back."""
@@ -68,6 +78,9 @@ class SteerFailed(Notice, frozen=True, tag="steer_failed"):
     code: str
     message: str
 
+    def meant_for(self) -> list[str]:
+        return [self.connection_id]
+
 
 class Intended(Notice, frozen=True, tag="intended"):
     """Somebody wants to cancel or steer the response: whoever runs it, look."""
@@ -75,21 +88,8 @@ class Intended(Notice, frozen=True, tag="intended"):
     response_id: str
 
 
-class SignedOut(Notice, frozen=True, tag="signed_out"):
-    """A session, key or account ended: whoever holds sockets, check them now."""
-
-
 AnyNotice = (
-    Started
-    | Ended
-    | QueueChanged
-    | Typing
-    | Titled
-    | Removed
-    | SteerHeld
-    | SteerFailed
-    | Intended
-    | SignedOut
+    Started | Ended | QueueChanged | Typing | Titled | Removed | SteerHeld | SteerFailed | Intended
 )
 
 _encoder = msgspec.msgpack.Encoder()

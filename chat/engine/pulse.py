@@ -7,7 +7,7 @@ its interval, which is what makes many deltas few events.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import psycopg

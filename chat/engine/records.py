@@ -4,7 +4,6 @@ Owns the writing of responses, their items and their leases. Every statement cla
 writes: what it finds changed, it leaves alone, and its empty answer says so.
 """
 
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from psycopg.types.json import Jsonb
 from chat.protocol.batch import Batch
 from chat.protocol.events import Ending, ResponseInfo, encode_json
 from chat.protocol.items import Item, plain_text
+from chat.received import RECEIVE
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
@@ -66,6 +66,8 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     successor_id: str | None = None
 
 
+# Joined, not asked in sub-selects: when another start held the row, Postgres checks the conditions
+# again on the row as it is then, and cannot run a deleting part of the statement a second time.
 _CLAIM_CONVERSATION = """
 conversation AS (
     UPDATE chat_conversation AS held
@@ -77,11 +79,12 @@ conversation AS (
                                                  OR %(follows_shown)s),
            updated_at = now()
       FROM (SELECT id, title FROM chat_conversation WHERE id = %(conversation_id)s) AS before
+           CROSS JOIN (SELECT count(*) AS found FROM waiting) AS waiting_now
+           CROSS JOIN (SELECT count(*) AS found FROM intents) AS taken
      WHERE held.id = before.id AND held.owner_id = %(user_id)s
        AND (NOT %(shown_parent)s OR held.shown_id IS NOT DISTINCT FROM %(parent_id)s)
-       AND (%(waiting_id)s::bigint IS NULL
-            OR (NOT held.queue_paused AND EXISTS (SELECT FROM waiting)))
-       AND (SELECT count(*) FROM intents) = %(intent_count)s
+       AND (%(waiting_id)s::bigint IS NULL OR (NOT held.queue_paused AND waiting_now.found = 1))
+       AND taken.found = %(intent_count)s
     RETURNING held.id, held.next_position - %(count)s AS base,
               CASE WHEN before.title = '' THEN held.title END AS new_title
 )
@@ -100,10 +103,10 @@ WITH waiting AS (
     DELETE FROM intent WHERE id = ANY(%(intent_ids)s) RETURNING id
 ), {conversation}, response AS (
     INSERT INTO chat_response (id, conversation_id, parent_id, previous_response_id, created_by_id,
-                               event_id, status, model, provider, request, metadata, created_at,
+                               event_ids, status, model, provider, request, metadata, created_at,
                                connection_ids)
     SELECT %(id)s, conversation.id, %(parent_id)s, %(previous_response_id)s, %(user_id)s,
-           %(event_id)s, 'in_progress', %(model)s, %(provider)s, %(request)s, %(metadata)s,
+           %(event_ids)s, 'in_progress', %(model)s, %(provider)s, %(request)s, %(metadata)s,
            to_timestamp(%(created_at)s), %(connection_ids)s
       FROM conversation
 ), kept_items AS (
@@ -127,11 +130,7 @@ WITH waiting AS (
 ), {received}
 SELECT new_title FROM conversation
 """
-_RECEIVE = """received AS (
-    INSERT INTO chat_receivedevent (user_id, event_id, payload_hash, answer)
-    SELECT %(user_id)s, %(event_id)s, %(event_hash)s, %(answer)s FROM conversation
-     WHERE %(event_hash)s::text IS NOT NULL
-)"""
+_RECEIVE = "received AS (" + RECEIVE.format(source="conversation") + ")"
 # A waiting prompt was received when it began to wait.
 _RECEIVED_BEFORE = """received AS (
     UPDATE chat_receivedevent SET answer = %(answer)s FROM conversation
@@ -206,7 +205,8 @@ async def start(connection: Connection, opening: Opening) -> Opened | None:
         "user_id": opening.user_id,
         "parent_id": opening.parent_id,
         "previous_response_id": info.previous_response_id,
-        "event_id": info.event_id,
+        "event_ids": list(info.event_ids),
+        "event_id": info.event_ids[0] if info.event_ids else None,
         "event_hash": opening.event_hash,
         "answer": Jsonb({"response_id": info.id}),
         "model": info.model,
@@ -280,5 +280,3 @@ def body_text(item: Item) -> str:
     """What of an item has no column of its own, as JSON."""
     own = ("id", "type", "role", "status")
     return encode_json({name: value for name, value in item.items() if name not in own}).decode()
-
-

@@ -17,8 +17,6 @@ class Migration(migrations.Migration):
     dependencies = [("chat", "0001_initial")]
 
     operations = [
-        migrations.RunSQL(
-            NO_HOLES, "ALTER TABLE chat_item DROP CONSTRAINT item_follows_item"
-        ),
+        migrations.RunSQL(NO_HOLES, "ALTER TABLE chat_item DROP CONSTRAINT item_follows_item"),
         migrations.RunSQL(ROOM_FOR_LEASES, "ALTER TABLE lease RESET (fillfactor)"),
     ]

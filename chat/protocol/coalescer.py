@@ -167,13 +167,8 @@ class Coalescer:
 
     def _open_item(self, item: Item) -> None:
         self._item = item
-        opened = {
-            name: [] if isinstance(value, list) else value
-            for name, value in item.items()
-        }
-        self._emit(
-            "response.output_item.added", output_index=len(self.output), item=opened
-        )
+        opened = {name: [] if isinstance(value, list) else value for name, value in item.items()}
+        self._emit("response.output_item.added", output_index=len(self.output), item=opened)
 
     def _close_item(self, status: str) -> None:
         if self._item is None:
@@ -181,9 +176,7 @@ class Coalescer:
         self._close_part()
         item, self._item = self._item, None
         item["status"] = status
-        self._emit(
-            "response.output_item.done", output_index=len(self.output), item=item
-        )
+        self._emit("response.output_item.done", output_index=len(self.output), item=item)
         self.output.append(item)
 
     def _close_part(self) -> None:
@@ -194,9 +187,7 @@ class Coalescer:
         text = part.text
         if part.kind == ARGUMENTS:
             self._item["arguments"] = text
-            self._emit(
-                part.done, **self._place(), name=self._item["name"], arguments=text
-            )
+            self._emit(part.done, **self._place(), name=self._item["name"], arguments=text)
         else:
             shape = part.shape(text)
             if part.kind == TEXT:

@@ -105,9 +105,7 @@ def parse_creation(body: dict[str, Any]) -> Creation:
     given = {name: value for name, value in body.items() if value is not None}
     for name, value in given.items():
         if name not in _Body.__struct_fields__ and value not in _NEUTRAL:
-            raise BadRequest(
-                "unknown_parameter", f"Unknown parameter: '{name}'.", param=name
-            )
+            raise BadRequest("unknown_parameter", f"Unknown parameter: '{name}'.", param=name)
     try:
         fields = msgspec.convert(given, _Body)
     except msgspec.ValidationError as error:
@@ -155,21 +153,13 @@ def _check(creation: Creation, extras: _Extras) -> None:
             param="interject.on_disconnect",
         )
     if not creation.items and not creation.previous_response_id and creation.generate:
-        raise BadRequest(
-            "empty_input", "The input is empty. Say something.", param="input"
-        )
+        raise BadRequest("empty_input", "The input is empty. Say something.", param="input")
 
 
 def _request(fields: _Body) -> dict[str, Any]:
-    request = {
-        name: value
-        for name in _KEPT
-        if (value := getattr(fields, name)) not in (None, [])
-    }
+    request = {name: value for name in _KEPT if (value := getattr(fields, name)) not in (None, [])}
     if fields.tools:
-        request["tools"] = [
-            _tool(tool, index) for index, tool in enumerate(fields.tools)
-        ]
+        request["tools"] = [_tool(tool, index) for index, tool in enumerate(fields.tools)]
     if fields.reasoning is not None:
         request["reasoning"] = msgspec.to_builtins(fields.reasoning)
     if fields.text:
@@ -211,9 +201,7 @@ def _conversation_id(value: str | dict[str, Any] | None) -> str | None:
         return value
     given = value.get("id")
     if not isinstance(given, str) or not given or len(given) > 64:
-        raise BadRequest(
-            "invalid_type", "'conversation' needs an id.", param="conversation"
-        )
+        raise BadRequest("invalid_type", "'conversation' needs an id.", param="conversation")
     return given
 
 
@@ -225,6 +213,4 @@ def _bad_field(error: msgspec.ValidationError) -> BadRequest:
     """`Expected `str | null`, got `int` - at `$.model`` → the field's name, and what it wants."""
     what, _, where = str(error).partition(" - at `$")
     name = where.strip("`.").replace("[...]", "")
-    return BadRequest(
-        "invalid_type", f"'{name}': {what.lower().replace('`', '')}.", param=name
-    )
+    return BadRequest("invalid_type", f"'{name}': {what.lower().replace('`', '')}.", param=name)

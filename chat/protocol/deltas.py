@@ -52,12 +52,4 @@ class Finish(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-Delta = (
-    TextDelta
-    | RefusalDelta
-    | ReasoningDelta
-    | ToolCallDelta
-    | Citation
-    | Usage
-    | Finish
-)
+Delta = TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta | Citation | Usage | Finish

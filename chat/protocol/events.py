@@ -30,7 +30,7 @@ class ResponseInfo(msgspec.Struct, frozen=True, kw_only=True):
     store: bool = True
     conversation_id: str | None = None
     previous_response_id: str | None = None
-    event_id: str | None = None
+    event_ids: Sequence[str] = ()
     created_by: str | None = None
 
 
@@ -81,9 +81,7 @@ def response_object(
         "created_at": info.created_at,
         "completed_at": int(ending.ended_at) if ending and completed else None,
         "status": ending.status if ending else status,
-        "incomplete_details": {"reason": ending.reason}
-        if ending and ending.reason
-        else None,
+        "incomplete_details": {"reason": ending.reason} if ending and ending.reason else None,
         "model": info.model,
         "previous_response_id": info.previous_response_id,
         "output": output,
@@ -97,14 +95,18 @@ def response_object(
         response[name] = info.request.get(name, default)
     if info.conversation_id is not None:
         response["conversation"] = {"id": info.conversation_id}
+    if info.created_by is not None:
+        response["interject"] = {
+            "event_id": info.event_ids[0] if info.event_ids else None,
+            "event_ids": info.event_ids,
+            "created_by": info.created_by,
+        }
     if info.request.get("user") is not None:
         response["user"] = info.request["user"]
     return response
 
 
-def usage_object(
-    usage: Usage | None, input_chars: int, output_chars: int
-) -> dict[str, Any]:
+def usage_object(usage: Usage | None, input_chars: int, output_chars: int) -> dict[str, Any]:
     """Tokens. Where upstream gave none they are estimated from characters, and marked so."""
     estimated = usage is None
     if usage is None:

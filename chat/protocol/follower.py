@@ -49,9 +49,7 @@ class Window:
     closed but overflows, at `outstanding_bytes`.
     """
 
-    def __init__(
-        self, *, max_bytes: int, max_events: int, outstanding_bytes: int
-    ) -> None:
+    def __init__(self, *, max_bytes: int, max_events: int, outstanding_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._max_events = max_events
         self._outstanding_bytes = outstanding_bytes
@@ -98,9 +96,7 @@ class Window:
             while entries and entries[0][2] <= last_order:
                 self._drop_first(each, entries)
 
-    def _drop_first(
-        self, response_id: str, entries: deque[tuple[int, int, int]]
-    ) -> None:
+    def _drop_first(self, response_id: str, entries: deque[tuple[int, int, int]]) -> None:
         self._bytes -= entries.popleft()[1]
         self._events -= 1
         if not entries:

@@ -54,14 +54,10 @@ def parse_input(value: Any, param: str = "input") -> list[Item]:
         return []
     if isinstance(value, str):
         if not value.strip():
-            raise BadRequest(
-                "empty_input", "The input is empty. Say something.", param=param
-            )
+            raise BadRequest("empty_input", "The input is empty. Say something.", param=param)
         return [user_message(value)]
     if not isinstance(value, list):
-        raise BadRequest(
-            "invalid_type", f"'{param}' must be a string or a list.", param=param
-        )
+        raise BadRequest("invalid_type", f"'{param}' must be a string or a list.", param=param)
     return [_parse_item(each, f"{param}[{index}]") for index, each in enumerate(value)]
 
 
@@ -71,9 +67,7 @@ def parse_steer_input(value: Any) -> list[Item]:
     if not items:
         raise BadRequest("invalid_input", "A steer needs an input.", param="input")
     if any(item["type"] != MESSAGE or item["role"] != "user" for item in items):
-        raise BadRequest(
-            "invalid_input", "A steer takes only messages of the user.", param="input"
-        )
+        raise BadRequest("invalid_input", "A steer takes only messages of the user.", param="input")
     return items
 
 
@@ -91,12 +85,8 @@ def _parse_item(value: Any, param: str) -> Item:
             param=param,
         )
     given = value.get("id")
-    if given is not None and (
-        not isinstance(given, str) or len(given) > ids.MAX_ID_CHARS
-    ):
-        raise BadRequest(
-            "invalid_type", f"'{param}.id' is not an id.", param=f"{param}.id"
-        )
+    if given is not None and (not isinstance(given, str) or len(given) > ids.MAX_ID_CHARS):
+        raise BadRequest("invalid_type", f"'{param}.id' is not an id.", param=f"{param}.id")
     return parse(value, param)
 
 
@@ -125,14 +115,10 @@ def _parse_content(value: Any, role: str, param: str) -> list[Item]:
     if isinstance(value, str):
         value = [{"type": text_part, "text": value}]
     if not isinstance(value, list):
-        raise BadRequest(
-            "invalid_type", f"'{param}' must be a string or a list.", param=param
-        )
+        raise BadRequest("invalid_type", f"'{param}' must be a string or a list.", param=param)
     parts = [_parse_part(part, role, f"{param}[{i}]") for i, part in enumerate(value)]
     if role == "user" and not any(_says_something(part) for part in parts):
-        raise BadRequest(
-            "empty_input", "The message is empty. Say something.", param=param
-        )
+        raise BadRequest("empty_input", "The message is empty. Say something.", param=param)
     return parts
 
 
@@ -157,9 +143,7 @@ def _parse_part(value: Any, role: str, param: str) -> Item:
             part[name] = value[name]
     text_field = _TEXT_FIELD.get(kind)
     if text_field and not isinstance(part.get(text_field), str):
-        raise BadRequest(
-            "invalid_type", f"'{param}.{text_field}' must be a string.", param=param
-        )
+        raise BadRequest("invalid_type", f"'{param}.{text_field}' must be a string.", param=param)
     if kind == "output_text":
         part.setdefault("annotations", [])
         part["logprobs"] = []
@@ -185,8 +169,7 @@ def _parse_function_call_output(value: Item, param: str) -> Item:
     output = value.get("output")
     if isinstance(output, list):
         output = [
-            _parse_part(part, "user", f"{param}.output[{i}]")
-            for i, part in enumerate(output)
+            _parse_part(part, "user", f"{param}.output[{i}]") for i, part in enumerate(output)
         ]
     elif not isinstance(output, str):
         raise BadRequest(
@@ -211,12 +194,8 @@ def _parse_reasoning(value: Item, param: str) -> Item:
     }
     for name in ("summary", "content"):
         parts = value.get(name) or []
-        if not isinstance(parts, list) or not all(
-            isinstance(part, dict) for part in parts
-        ):
-            raise BadRequest(
-                "invalid_type", f"'{param}.{name}' must be a list.", param=param
-            )
+        if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+            raise BadRequest("invalid_type", f"'{param}.{name}' must be a list.", param=param)
         kept = [
             {"type": part.get("type"), "text": part.get("text")}
             for part in parts
@@ -244,10 +223,8 @@ _PARSERS: dict[str, Callable[[Item, str], Item]] = {
 
 def _string(value: Item, name: str, param: str) -> str:
     text = value.get(name)
-    if not isinstance(text, str) or not text and name != "arguments":
-        raise BadRequest(
-            "invalid_type", f"'{param}.{name}' must be a string.", param=param
-        )
+    if not isinstance(text, str) or (not text and name != "arguments"):
+        raise BadRequest("invalid_type", f"'{param}.{name}' must be a string.", param=param)
     if name in ("call_id", "id") and len(text) > ids.MAX_ID_CHARS:
         raise BadRequest("invalid_value", f"'{param}.{name}' is too long.", param=param)
     return text

@@ -85,9 +85,7 @@ class Processed(Command, frozen=True, kw_only=True):
 class BadSteer(BadRequest):
     """A steer that cannot be used: answered by `response.steer.failed` with its input given back."""
 
-    def __init__(
-        self, code: str, message: str, previous_response_id: str, given: Any
-    ) -> None:
+    def __init__(self, code: str, message: str, previous_response_id: str, given: Any) -> None:
         super().__init__(code, message, param="input")
         self.previous_response_id = previous_response_id
         self.given = given
@@ -102,14 +100,10 @@ class Fields:
     def string(self, name: str, max_chars: int = ids.MAX_ID_CHARS) -> str:
         value = self.optional_string(name, max_chars)
         if not value:
-            raise BadRequest(
-                "missing_required_parameter", f"'{name}' is missing.", param=name
-            )
+            raise BadRequest("missing_required_parameter", f"'{name}' is missing.", param=name)
         return value
 
-    def optional_string(
-        self, name: str, max_chars: int = ids.MAX_ID_CHARS
-    ) -> str | None:
+    def optional_string(self, name: str, max_chars: int = ids.MAX_ID_CHARS) -> str | None:
         value = self._frame.get(name)
         if value is None:
             return None
@@ -126,13 +120,9 @@ class Fields:
     def integer(self, name: str) -> int:
         value = self._frame.get(name)
         if value is None:
-            raise BadRequest(
-                "missing_required_parameter", f"'{name}' is missing.", param=name
-            )
+            raise BadRequest("missing_required_parameter", f"'{name}' is missing.", param=name)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise BadRequest(
-                "invalid_type", f"'{name}' must be an integer.", param=name
-            )
+            raise BadRequest("invalid_type", f"'{name}' must be an integer.", param=name)
         return value
 
     def raw(self, name: str) -> Any:
@@ -178,25 +168,17 @@ def parse(frame: dict[str, Any]) -> Command:
     fields = Fields(frame)
     kind = fields.optional_string("type", 100)
     if kind is None:
-        raise BadRequest(
-            "missing_required_parameter", "'type' is missing.", param="type"
-        )
+        raise BadRequest("missing_required_parameter", "'type' is missing.", param="type")
     parser = _PARSERS.get(kind)
     if parser is None:
-        raise BadRequest(
-            "unknown_type", f"There are no frames of type {kind!r}.", param="type"
-        )
+        raise BadRequest("unknown_type", f"There are no frames of type {kind!r}.", param="type")
     command: Command = parser(fields, frame, fields.optional_string("event_id"))
     return command
 
 
 def _create(fields: Fields, frame: dict[str, Any], event_id: str | None) -> Create:
     stream_id = fields.optional_string("stream_id")
-    body = {
-        name: v
-        for name, v in frame.items()
-        if name not in ("type", "event_id", "stream_id")
-    }
+    body = {name: v for name, v in frame.items() if name not in ("type", "event_id", "stream_id")}
     if body.pop("background", None):
         raise BadRequest(
             "unsupported_parameter",
@@ -204,9 +186,7 @@ def _create(fields: Fields, frame: dict[str, Any], event_id: str | None) -> Crea
             param="background",
         )
     if body.pop("stream", None) is False:
-        raise BadRequest(
-            "unsupported_parameter", "A socket always streams.", param="stream"
-        )
+        raise BadRequest("unsupported_parameter", "A socket always streams.", param="stream")
     return Create(event_id=event_id, stream_id=stream_id, creation=parse_creation(body))
 
 
@@ -217,9 +197,7 @@ def _steer(fields: Fields, frame: dict[str, Any], event_id: str | None) -> Steer
         messages = items.parse_steer_input(given)
     except BadRequest as error:
         raise BadSteer("invalid_input", error.message, response_id, given) from None
-    return Steer(
-        event_id=event_id, previous_response_id=response_id, items=messages, given=given
-    )
+    return Steer(event_id=event_id, previous_response_id=response_id, items=messages, given=given)
 
 
 def _cancel(fields: Fields, frame: dict[str, Any], event_id: str | None) -> Cancel:
@@ -245,13 +223,9 @@ def _follow(fields: Fields, frame: dict[str, Any], event_id: str | None) -> Foll
     cursors = []
     for index, cursor in enumerate(after):
         if not isinstance(cursor, dict):
-            raise BadRequest(
-                "invalid_type", "A cursor is an object.", param=f"after[{index}]"
-            )
+            raise BadRequest("invalid_type", "A cursor is an object.", param=f"after[{index}]")
         place = Fields(cursor)
-        cursors.append(
-            Cursor(place.string("response_id"), place.integer("sequence_number"))
-        )
+        cursors.append(Cursor(place.string("response_id"), place.integer("sequence_number")))
     return Follow(
         event_id=event_id,
         conversation=fields.string("conversation"),
@@ -278,9 +252,7 @@ def _feedback(fields: Fields, frame: dict[str, Any], event_id: str | None) -> Fe
         )
     rating = fields.integer("rating")
     if rating not in (-1, 0, 1):
-        raise BadRequest(
-            "invalid_value", "'rating' must be 1, 0 or -1.", param="rating"
-        )
+        raise BadRequest("invalid_value", "'rating' must be 1, 0 or -1.", param="rating")
     return Feedback(
         event_id=event_id,
         response_id=response_id,

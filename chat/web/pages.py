@@ -66,7 +66,7 @@ def _chat_page(request: HttpRequest, shown: Conversation | None) -> HttpResponse
 @require_http_methods(["GET", "POST"])
 @never_cache
 def conversations(request: HttpRequest) -> HttpResponse:
-    """GET: one page of the sidebar, by `q` in the title, after the row `before`. POST: a new one."""
+    """GET: a page of the sidebar, by `q` in the title, after the row `before`. POST: a new one."""
     if not request.user.is_authenticated:
         return _refusal(401, "signed_out", "Sign in again.")
     if request.method == "POST":

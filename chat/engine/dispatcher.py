@@ -1,0 +1,280 @@
+"""Where responses run: the runs of this process, their leases, and the wishes that concern them.
+
+`CHAT_DISPATCH=inline`: the process that took the prompt runs it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from chat.database import Pool
+from chat.engine import intents, leases, prompt, records
+from chat.engine.bus import Bus
+from chat.engine.ephemeral import EphemeralRun
+from chat.engine.intents import Intent
+from chat.engine.notices import Started, Titled
+from chat.engine.prompt import Prompt
+from chat.engine.pulse import UNREACHABLE, Pulse
+from chat.engine.records import Connection
+from chat.engine.run import Run
+from chat.protocol import lifecycle, transcript
+from chat.protocol.errors import Unavailable
+from chat.protocol.events import Ending, ResponseInfo
+from chat.protocol.items import Item
+from chat.providers.base import ModelRequest, Provider
+from chat.providers.catalogue import Catalogue
+from chat.providers.silent import SILENT
+from chat.queries import branch_items
+
+logger = logging.getLogger(__name__)
+
+INTENT_SECONDS = 0.1
+RETRY_SECONDS = 0.25
+
+Done = TypeVar("Done")
+Concluded = Callable[[Run, Ending], Awaitable[None]]
+Leftovers = Callable[[str, list[Intent]], Awaitable[None]]
+
+
+class Dispatcher:
+    """The runs of this process.
+
+    `conclude` writes a run's end and starts what follows it; `leftovers` sees to wishes
+    whose response has ended. Both belong to `Succession`, which starts successors through `open`.
+    """
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        owner: str,
+        pulse: Pulse,
+        bus: Bus,
+        catalogue: Catalogue,
+        lease_seconds: float,
+    ) -> None:
+        self.runs: dict[str, Run] = {}
+        self.conclude: Concluded
+        self.leftovers: Leftovers
+        self.clock = time.time
+        self.pool = pool
+        self.owner = owner
+        self._pulse = pulse
+        self._bus = bus
+        self._catalogue = catalogue
+        self._lease_seconds = lease_seconds
+        self._draining = False
+        self._hosted: set[EphemeralRun] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._timers: list[asyncio.Task[None]] = []
+        self._look_now = asyncio.Event()
+        self._hurry = asyncio.Event()
+
+    def start(self) -> None:
+        self._timers = [
+            asyncio.create_task(self._see_to_intents(), name="intents"),
+            asyncio.create_task(self._renew_leases(), name="leases"),
+        ]
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Take no more; let what runs finish within the grace; then end it as interrupted."""
+        self._draining = True
+        finished = asyncio.gather(*self._tasks, return_exceptions=True)
+        hurried = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait(
+            {finished, hurried}, timeout=grace_seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        hurried.cancel()
+        for run in [*self.runs.values(), *self._hosted]:
+            run.interrupt()
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+        for timer in self._timers:
+            timer.cancel()
+        await asyncio.gather(*self._timers, return_exceptions=True)
+
+    def hurry(self) -> None:
+        """Let a drain wait no longer."""
+        self._hurry.set()
+
+    # --- starting
+
+    async def dispatch(self, asked: Prompt) -> ResponseInfo | None:
+        """Start a response of its own. None: what it claims was not to be had; look again."""
+        self._must_take_more()
+        async with self.pool.connection() as connection:
+            started = await self.open(connection, asked)
+        if started is None:
+            return None
+        self.launch(*started)
+        return started[1]
+
+    async def open(
+        self, connection: Connection, asked: Prompt
+    ) -> tuple[Prompt, ResponseInfo, records.Opening, records.Opened] | None:
+        """Write a response's beginning. Nothing runs before `launch`: the transaction may fail."""
+        info = prompt.describe(asked, self.clock(), store=True)
+        opening = prompt.opening(
+            asked,
+            info,
+            owner=self.owner,
+            lease_seconds=self._lease_seconds,
+            provider=self.provider_for(asked).name,
+        )
+        opened = await records.start(connection, opening)
+        return (asked, info, opening, opened) if opened else None
+
+    def launch(
+        self, asked: Prompt, info: ResponseInfo, opening: records.Opening, opened: records.Opened
+    ) -> Run:
+        """What was begun is committed: show it, and run it."""
+        assert info.conversation_id is not None
+
+        async def load() -> ModelRequest:
+            return await self._load(run, asked)
+
+        run = Run(
+            info=info,
+            attempt=1,
+            provider=self.provider_for(asked),
+            load_request=load,
+            pulse=self._pulse,
+            clock=self.clock,
+            next_number=opening.first_batch.last_number + 1,
+            finish=self.conclude,
+        )
+        self.runs[info.id] = run
+        self._bus.announce(
+            Started(
+                info.conversation_id, info.id, list(asked.connection_ids), list(asked.event_ids)
+            )
+        )
+        self._bus.show([opening.first_batch])
+        if opened.title:
+            self._bus.announce(Titled(info.conversation_id, opened.title))
+        self._spawn(self._main(run))
+        return run
+
+    async def host(
+        self, run: EphemeralRun, opening: list[dict[str, Any]]
+    ) -> tuple[Ending, list[Item]]:
+        """Run what is not stored, for a connection that waits for it."""
+        self._must_take_more()
+        self._hosted.add(run)
+        try:
+            return await self._spawn(run.main(opening))
+        finally:
+            self._hosted.discard(run)
+
+    def abandon(self, conversation_id: str) -> None:
+        """The conversation is gone: close the upstreams of its runs, and keep nothing of them."""
+        for run in list(self.runs.values()):
+            if run.conversation_id == conversation_id:
+                run.fenced()
+
+    def _spawn(self, work: Coroutine[Any, Any, Done]) -> asyncio.Task[Done]:
+        """Work that a drain waits for."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _must_take_more(self) -> None:
+        if self._draining:
+            raise Unavailable("shutting_down", "The service restarts. Try again in a moment.")
+
+    def provider_for(self, asked: Prompt) -> Provider:
+        return self._catalogue.provider_of(asked.model) if asked.generate else SILENT
+
+    async def _main(self, run: Run) -> None:
+        try:
+            await run.main()
+        except Exception:
+            logger.exception("The run of %s broke", run.response_id)
+        finally:
+            self.runs.pop(run.response_id, None)
+
+    async def _load(self, run: Run, asked: Prompt) -> ModelRequest:
+        before = await self._branch(asked.parent_id) if asked.parent_id else []
+        items = transcript.context([*before, *asked.context, *asked.items])
+        instructions = asked.request.get("instructions") or ""
+        run.input_chars = transcript.chars(items) + len(instructions)
+        return prompt.model_request(run.info, items)
+
+    async def _branch(self, parent_id: str) -> list[dict[str, Any]]:
+        while True:
+            try:
+                return await branch_items(self.pool, parent_id)
+            except UNREACHABLE as error:
+                logger.warning("Postgres is away, a response waits for its context: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    # --- wishes
+
+    def look_for(self, response_id: str) -> None:
+        """A hint: somebody wants something of a response."""
+        if response_id in self.runs:
+            self._look_now.set()
+
+    async def _see_to_intents(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(INTENT_SECONDS):
+                    await self._look_now.wait()
+            except TimeoutError:
+                pass
+            self._look_now.clear()
+            try:
+                await self._see_to_all(await intents.pending(self.pool, self.owner))
+            except UNREACHABLE as error:
+                logger.warning("Postgres is away, wishes wait: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                logger.exception("A wish could not be seen to")
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _see_to_all(self, wishes: list[Intent]) -> None:
+        late: dict[str, list[Intent]] = {}
+        for intent in wishes:
+            run = self.runs.get(intent.response_id)
+            if run is None:
+                if intent.status not in lifecycle.LIVE:
+                    late.setdefault(intent.response_id, []).append(intent)
+            elif intent.kind == intents.CANCEL:
+                run.cancel(intent.payload)
+            else:
+                run.steer(intent)
+        for response_id, group in late.items():
+            await self.leftovers(response_id, group)
+
+    # --- leases
+
+    async def _renew_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            attempts = {run.response_id: run.attempt for run in list(self.runs.values())}
+            if not attempts:
+                continue
+            try:
+                ours = await leases.renew(self.pool, self.owner, attempts, self._lease_seconds)
+            except UNREACHABLE as error:
+                logger.warning("Postgres is away, leases wait: %s", error)
+                continue
+            except Exception:
+                logger.exception("Leases could not be renewed")
+                continue
+            for response_id in attempts.keys() - ours:
+                await self._check_fence(response_id)
+
+    async def _check_fence(self, response_id: str) -> None:
+        """A lease that did not come back: the response ended meanwhile, was deleted, or taken."""
+        async with self.pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT owner FROM lease WHERE response_id = %s", (response_id,)
+            )
+            row = await cursor.fetchone()
+        run = self.runs.get(response_id)
+        if run is not None and not run.is_ending and (row is None or row[0] != self.owner):
+            run.fenced()

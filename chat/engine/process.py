@@ -1,0 +1,135 @@
+"""The engine of one process: its parts, put together, started and drained."""
+
+import asyncio
+import logging
+import secrets
+from weakref import WeakKeyDictionary
+
+from channels.layers import BaseChannelLayer, get_channel_layer
+from django.conf import settings
+
+from chat.database import Pool, make_pool
+from chat.engine.audience import Audience
+from chat.engine.bus import Bus
+from chat.engine.dispatcher import Dispatcher
+from chat.engine.notices import AnyNotice, Intended, Removed
+from chat.engine.pulse import Pulse
+from chat.engine.retention import tidy_forever
+from chat.engine.succession import Succession
+from chat.providers.catalogue import Catalogue
+from chat.providers.configured import configured_catalogue
+
+logger = logging.getLogger(__name__)
+
+SEND_AWAY_SECONDS = 2.0
+
+
+class Engine:
+    """Everything that runs responses and shows them. One a process, on its event loop.
+
+    Raises psycopg's `PoolTimeout` on `start` when Postgres cannot be reached.
+    """
+
+    def __init__(
+        self,
+        *,
+        pool: Pool | None = None,
+        layer: BaseChannelLayer | None = None,
+        catalogue: Catalogue | None = None,
+    ) -> None:
+        chat = settings.CHAT
+        self.process_id = secrets.token_hex(8)
+        self.pool = pool or make_pool()
+        self.catalogue = catalogue or configured_catalogue()
+        self.audience = Audience(self.pool)
+        self.bus = Bus(
+            layer or get_channel_layer(), self.process_id, self.audience.deliver, self._heard
+        )
+        self.pulse = Pulse(self.pool, self.process_id, self.bus.show, chat.pulse_ms / 1000)
+        self.dispatcher = Dispatcher(
+            pool=self.pool,
+            owner=self.process_id,
+            pulse=self.pulse,
+            bus=self.bus,
+            catalogue=self.catalogue,
+            lease_seconds=chat.lease_seconds,
+        )
+        self.succession = Succession(self.pool, self.dispatcher, self.bus)
+        self._tidying: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self.pool.open(wait=True)
+        for part in (self.bus, self.audience, self.pulse, self.dispatcher, self.succession):
+            part.start()
+        retention = settings.CHAT.log_retention_hours * 3600
+        self._tidying = asyncio.create_task(tidy_forever(self.pool, retention), name="retention")
+
+    async def stop(self, grace_seconds: float | None = None) -> None:
+        """Drain: take nothing new, let what runs finish within the grace, end the rest."""
+        if grace_seconds is None:
+            grace_seconds = settings.CHAT.drain_seconds
+        await self.dispatcher.stop(grace_seconds)
+        await self.audience.send_away(SEND_AWAY_SECONDS)
+        await self.succession.stop()
+        if self._tidying is not None:
+            self._tidying.cancel()
+            await asyncio.gather(self._tidying, return_exceptions=True)
+        await self.pulse.stop()
+        await self.audience.stop()
+        await self.bus.stop()
+        await self.catalogue.close()
+        await self.pool.close()
+
+    def _heard(self, notice: AnyNotice) -> None:
+        if isinstance(notice, Intended):
+            self.dispatcher.look_for(notice.response_id)
+        else:
+            if isinstance(notice, Removed):
+                self.dispatcher.abandon(notice.conversation_id)
+            self.audience.tell(notice)
+
+
+_engines: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Future[Engine]] = WeakKeyDictionary()
+
+
+async def current_engine() -> Engine:
+    """The engine of the running loop, started with the first call: no server need know of it."""
+    loop = asyncio.get_running_loop()
+    future = _engines.get(loop)
+    if future is None:
+        future = loop.create_task(_started())
+        _engines[loop] = future
+    try:
+        return await asyncio.shield(future)
+    except Exception:
+        if _engines.get(loop) is future:
+            del _engines[loop]
+        raise
+
+
+async def stop_engine(grace_seconds: float | None = None) -> None:
+    """Drain and stop the engine of the running loop, if it was started."""
+    future = _engines.pop(asyncio.get_running_loop(), None)
+    if future is None:
+        return
+    engine = await future
+    _stopping.add(engine)
+    try:
+        await engine.stop(grace_seconds)
+    finally:
+        _stopping.discard(engine)
+
+
+async def hurry_engine() -> None:
+    """Have a drain that is under way wait no longer for what runs."""
+    for engine in _stopping:
+        engine.dispatcher.hurry()
+
+
+_stopping: set[Engine] = set()
+
+
+async def _started() -> Engine:
+    engine = Engine()
+    await engine.start()
+    return engine

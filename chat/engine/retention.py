@@ -1,0 +1,81 @@
+"""What happens to the log after the end: folded into one row, dropped after its time.
+
+One process at a time does it, whoever gets the advisory lock.
+"""
+
+import asyncio
+import logging
+
+from chat.database import Pool
+from chat.engine.pulse import UNREACHABLE
+
+logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 30.0
+FOLD_AFTER_SECONDS = 10.0
+FOLDED_AT_ONCE = 200
+RECEIVED_HOURS = 24
+ADVISORY_LOCK = 0x1_17E2_1EC7
+
+# The rows of an ended response become one, with their numbers kept; Postgres compresses it.
+_FOLD = """
+WITH unfolded AS (
+    SELECT log.response_id
+      FROM log JOIN chat_response ON chat_response.id = log.response_id
+     WHERE chat_response.ended_at < now() - make_interval(secs => %s)
+     GROUP BY log.response_id HAVING count(*) > 1
+     LIMIT %s
+), removed AS (
+    DELETE FROM log USING unfolded WHERE log.response_id = unfolded.response_id
+    RETURNING log.response_id, first_number, last_number, events
+)
+SELECT response_id, min(first_number), max(last_number),
+       string_agg(events, E'\\n' ORDER BY first_number)
+  FROM removed GROUP BY response_id
+"""
+_INSERT = """
+INSERT INTO log (response_id, first_number, last_number, events)
+SELECT * FROM unnest(%s::text[], %s::int[], %s::int[], %s::text[])
+"""
+_DROP = """
+DELETE FROM log USING chat_response
+ WHERE chat_response.id = log.response_id
+   AND chat_response.ended_at < now() - make_interval(secs => %s)
+"""
+_ORPHANS = """
+DELETE FROM log WHERE NOT EXISTS (SELECT FROM chat_response WHERE id = log.response_id)
+"""
+_FORGET = "DELETE FROM chat_receivedevent WHERE created_at < now() - make_interval(hours => %s)"
+
+
+async def tidy(
+    pool: Pool, retention_seconds: float, fold_after_seconds: float = FOLD_AFTER_SECONDS
+) -> int:
+    """Fold, drop and forget, unless another process is at it. Returns how many were folded."""
+    async with pool.connection() as connection, connection.transaction():
+        lock = await connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
+        row = await lock.fetchone()
+        if row is None or not row[0]:
+            return 0
+        await connection.execute(_DROP, (retention_seconds,))
+        await connection.execute(_ORPHANS)
+        await connection.execute(_FORGET, (RECEIVED_HOURS,))
+        cursor = await connection.execute(_FOLD, (fold_after_seconds, FOLDED_AT_ONCE))
+        folded = await cursor.fetchall()
+        if folded:
+            await connection.execute(
+                _INSERT, [list(column) for column in zip(*folded, strict=True)]
+            )
+        return len(folded)
+
+
+async def tidy_forever(pool: Pool, retention_seconds: float) -> None:
+    while True:
+        await asyncio.sleep(EVERY_SECONDS)
+        try:
+            while await tidy(pool, retention_seconds) == FOLDED_AT_ONCE:
+                await asyncio.sleep(0)
+        except UNREACHABLE as error:
+            logger.warning("Postgres is away, the log waits: %s", error)
+        except Exception:
+            logger.exception("The log could not be tidied")

@@ -1,0 +1,307 @@
+"""What follows a response: the writing of its end, the successor that a steer makes, the next prompt.
+
+The predecessor's end, the use of the steers and the successor's beginning are one transaction: a
+steer is applied exactly once, or given back.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import psycopg
+
+from chat import queries
+from chat.database import Pool
+from chat.engine import intents, log, queue, records
+from chat.engine.bus import Bus
+from chat.engine.dispatcher import Dispatcher
+from chat.engine.intents import Intent
+from chat.engine.notices import Ended, QueueChanged, SteerFailed, SteerHeld
+from chat.engine.prompt import Prompt
+from chat.engine.pulse import UNREACHABLE
+from chat.engine.run import Run
+from chat.protocol import ids, lifecycle
+from chat.protocol.errors import Unavailable
+from chat.protocol.events import Ending, ResponseInfo
+from chat.protocol.items import Item, unanswered_calls
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.25
+STRANDED_SECONDS = 1.0
+
+
+class Begun(NamedTuple):
+    """What `Dispatcher.launch` wants of a response that was begun in a transaction."""
+
+    asked: Prompt
+    info: ResponseInfo
+    opening: records.Opening
+    opened: records.Opened
+
+
+class _SuccessorLost(Exception):
+    """The steers were taken by somebody else meanwhile, or the conversation is gone."""
+
+
+class Succession:
+    def __init__(self, pool: Pool, dispatcher: Dispatcher, bus: Bus) -> None:
+        self._pool = pool
+        self._dispatcher = dispatcher
+        self._bus = bus
+        self._task: asyncio.Task[None] | None = None
+        dispatcher.conclude = self.conclude
+        dispatcher.leftovers = self.leftovers
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._help_the_stranded(), name="succession")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    # --- the end of a run
+
+    async def conclude(self, run: Run, ending: Ending) -> None:
+        """Keep the run's end, then show it, then start what follows."""
+        steers = list(run.steers)
+        successor = self._successor_of(run, ending, steers)
+        written = await self._write(run, ending, successor)
+        if written is None:
+            return
+        begun = written.begun
+        self._bus.show([written.closing.last_batch])
+        self._bus.announce(Ended(run.conversation_id, run.response_id, ending.status))
+        if begun is not None:
+            self._dispatcher.launch(*begun)
+        elif steers:
+            await self._settle(run.response_id, run.conversation_id, ending.status, steers)
+        if begun is None:
+            await self.next_waiting(run.conversation_id)
+
+    def _successor_of(self, run: Run, ending: Ending, steers: Sequence[Intent]) -> Prompt | None:
+        applies = ending.reason == lifecycle.STEERED or ending.status == lifecycle.COMPLETED
+        if not steers or not applies or unanswered_calls(run.answer.coalescer.output):
+            return None
+        return successor_prompt(run.info, steers)
+
+    async def _write(self, run: Run, ending: Ending, successor: Prompt | None) -> "_Written | None":
+        """Write the end until it is written. None: it is not ours to write any more."""
+        begun: Begun | None = None
+        doubtful = False
+        while True:
+            closing = self._closing(run, ending, successor)
+            try:
+                async with self._pool.connection() as connection, connection.transaction():
+                    done = await records.finish(connection, closing)
+                    if done and successor is not None:
+                        begun = await self._begin(connection, successor)
+            except UNREACHABLE as error:
+                logger.warning("Postgres is away, an end waits: %s", error)
+                doubtful = True
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            except _SuccessorLost:
+                successor, begun = None, None
+                continue
+            except (psycopg.DataError, psycopg.IntegrityError):
+                logger.exception("Postgres refuses the end of %s", run.response_id)
+                if not run.answer.coalescer.output:
+                    raise
+                ending = self._without_output(run, ending)
+                successor = None
+                continue
+            if done or (doubtful and await self._was_written(closing)):
+                return _Written(closing, begun if successor else None)
+            logger.warning("%s was ended by somebody else", run.response_id)
+            return None
+
+    async def _begin(self, connection: records.Connection, successor: Prompt) -> Begun:
+        started = await self._dispatcher.open(connection, successor)
+        if started is None:
+            raise _SuccessorLost
+        return Begun(*started)
+
+    def _closing(self, run: Run, ending: Ending, successor: Prompt | None) -> records.Closing:
+        response = run.final_object(ending)
+        answer = run.answer
+        receipt = None
+        if run.receipt is not None:
+            receipt = {
+                **run.receipt,
+                "upstream_closed_at": answer.upstream_closed_at if answer.upstream_opened else None,
+            }
+        return records.Closing(
+            response_id=run.response_id,
+            owner=self._dispatcher.owner,
+            attempt=run.attempt,
+            last_batch=run.last_batch(response),
+            ending=ending,
+            items=answer.coalescer.output,
+            usage=run.usage(),
+            first_delta_at=answer.first_delta_at,
+            receipt=receipt,
+            successor_id=successor.response_id if successor else None,
+        )
+
+    def _without_output(self, run: Run, ending: Ending) -> Ending:
+        run.disown_output()
+        run.answer.coalescer.output.clear()
+        error = {"code": "server_error", "message": "The answer could not be kept."}
+        return Ending(status=lifecycle.FAILED, error=error, ended_at=ending.ended_at)
+
+    async def _was_written(self, closing: records.Closing) -> bool:
+        """Whether an earlier try got through, and only its answer was lost."""
+        found = (await log.standing(self._pool, [closing.response_id]))[closing.response_id]
+        return found.owner is None and found.last_number == closing.last_batch.last_number
+
+    # --- steers that found their response ended
+
+    async def leftovers(self, response_id: str, wishes: list[Intent]) -> None:
+        """Wishes whose response has ended: they mean its successor, or make one, or come back."""
+        if wishes[0].successor_id and wishes[0].status == lifecycle.INCOMPLETE:
+            for wish in wishes:
+                await intents.aim_at(self._pool, wish.id, wishes[0].successor_id)
+            return
+        cancels = [wish.id for wish in wishes if wish.kind == intents.CANCEL]
+        if cancels:
+            await intents.drop(self._pool, cancels)
+        steers = [wish for wish in wishes if wish.kind == intents.STEER]
+        stored = await queries.response(self._pool, response_id) if steers else None
+        if stored is None:
+            await intents.drop(self._pool, [steer.id for steer in steers])
+        elif stored.status == lifecycle.COMPLETED:
+            await self._continue_completed(stored, steers)
+        elif stored.info.conversation_id:
+            await self._give_back(response_id, stored.info.conversation_id, steers)
+
+    async def _continue_completed(
+        self, stored: queries.StoredResponse, steers: list[Intent]
+    ) -> None:
+        info = stored.info
+        output = await queries.output_items(self._pool, info.id)
+        calls = unanswered_calls(output)
+        if calls:
+            await self._hold(info, steers, list(calls.values()))
+            return
+        started = await self._dispatcher.dispatch(successor_prompt(info, steers))
+        if started is None and info.conversation_id:
+            await self._give_back(info.id, info.conversation_id, steers)
+
+    async def _settle(
+        self, response_id: str, conversation_id: str, status: str, steers: list[Intent]
+    ) -> None:
+        """Steers that the end made no successor of."""
+        stored = await queries.response(self._pool, response_id)
+        if stored is not None and status == lifecycle.COMPLETED:
+            await self._continue_completed(stored, steers)
+        else:
+            await self._give_back(response_id, conversation_id, steers)
+
+    async def _hold(self, info: ResponseInfo, steers: list[Intent], calls: list[Item]) -> None:
+        await intents.hold(self._pool, [steer.id for steer in steers])
+        required = [
+            {"type": "function_call_output", "call_id": call["call_id"], "name": call["name"]}
+            for call in calls
+        ]
+        for steer in steers:
+            self._bus.announce(
+                SteerHeld(
+                    info.conversation_id or "",
+                    info.id,
+                    steer.payload["connection_id"],
+                    steer.payload["steer_id"],
+                    required,
+                )
+            )
+
+    async def _give_back(
+        self, response_id: str, conversation_id: str, steers: list[Intent]
+    ) -> None:
+        dropped = await intents.drop(self._pool, [steer.id for steer in steers])
+        for steer in steers:
+            if steer.id in dropped:
+                self._bus.announce(
+                    SteerFailed(
+                        conversation_id,
+                        response_id,
+                        steer.payload["connection_id"],
+                        steer.payload["steer_id"],
+                        steer.payload["given"],
+                        "response_not_active",
+                        "The response ended before the input could be used. Send it as a prompt.",
+                    )
+                )
+
+    # --- the queue
+
+    async def next_waiting(self, conversation_id: str) -> None:
+        """Start the prompt whose turn it is, if there is one and nothing runs."""
+        waiting = await queue.first(self._pool, conversation_id)
+        if waiting is None or waiting.parent_live:
+            return
+        asked = Prompt(
+            **waiting.request["prompt"],
+            user_id=waiting.user_id,
+            username=waiting.username,
+            conversation_id=conversation_id,
+            parent_id=waiting.parent_id,
+            shown_parent=True,
+            waiting_id=waiting.id,
+            event_ids=[waiting.event_id],
+            connection_ids=[waiting.connection_id],
+        )
+        try:
+            info = await self._dispatcher.dispatch(asked)
+        except Unavailable:
+            return  # It waits for the next process.
+        if info is not None:
+            await self.announce_queue(conversation_id, waiting.event_id, "started", info.id)
+
+    async def announce_queue(
+        self, conversation_id: str, left: str | None, reason: str | None, response_id: str | None
+    ) -> None:
+        """Tell the followers who waits now, and who left."""
+        waiting = await queries.queue(self._pool, conversation_id)
+        self._bus.announce(QueueChanged(conversation_id, waiting, left, reason, response_id))
+
+    async def _help_the_stranded(self) -> None:
+        """Prompts whose predecessor's process died, or that were queued as it ended."""
+        while True:
+            await asyncio.sleep(STRANDED_SECONDS)
+            try:
+                for conversation_id in await queue.stranded(self._pool):
+                    await self.next_waiting(conversation_id)
+            except UNREACHABLE as error:
+                logger.warning("Postgres is away, queues wait: %s", error)
+            except Exception:
+                logger.exception("A waiting prompt could not be started")
+
+
+class _Written(NamedTuple):
+    closing: records.Closing
+    begun: Begun | None
+
+
+def successor_prompt(info: ResponseInfo, steers: Sequence[Intent]) -> Prompt:
+    """A prompt that goes on from a response with the input of its steers, in their order.
+
+    It inherits every setting. It goes to whoever steered, and to the followers.
+    """
+    last: dict[str, Any] = steers[-1].payload
+    return Prompt(
+        user_id=last["user_id"],
+        username=last["username"],
+        items=[item for steer in steers for item in steer.payload["items"]],
+        request=info.request,
+        metadata=info.metadata,
+        model=info.model,
+        conversation_id=info.conversation_id,
+        parent_id=info.id,
+        event_ids=[event_id for steer in steers if (event_id := steer.payload["event_id"])],
+        intent_ids=[steer.id for steer in steers],
+        connection_ids=sorted({steer.payload["connection_id"] for steer in steers}),
+        response_id=ids.response_id(),
+    )

@@ -1,0 +1,172 @@
+"""A conversation as it stands at one moment, with a number for each response to go on from.
+
+One repeatable-read transaction and a fixed number of queries, however long the conversation.
+"""
+
+from typing import Any
+
+from chat.database import Pool
+from chat.protocol import lifecycle, transcript
+from chat.protocol.items import Item
+from chat.queries import ITEM_COLUMNS, RESPONSE_COLUMNS, StoredResponse, item_of, stored_response
+
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_CONVERSATION = """
+SELECT id, title, extract(epoch FROM created_at)::bigint, metadata, shown_id, queue_paused
+  FROM chat_conversation WHERE id = %s AND owner_id = %s
+"""
+_RESPONSES = f"""
+SELECT {RESPONSE_COLUMNS} FROM chat_response AS response
+ WHERE response.conversation_id = %s ORDER BY response.created_at, response.id
+"""
+_ITEMS = f"""
+SELECT {ITEM_COLUMNS}, item.response_id, item.direction FROM chat_item AS item
+ WHERE item.conversation_id = %s ORDER BY item.position
+"""
+_LIVE_LOG = """
+SELECT log.response_id, log.last_number, log.events
+  FROM log JOIN chat_response AS response ON response.id = log.response_id
+ WHERE response.conversation_id = %s AND response.status = ANY(%s)
+ ORDER BY log.response_id, log.first_number
+"""
+_QUEUED = """
+SELECT event_id, user_id, request->>'preview' FROM chat_waitingprompt
+ WHERE conversation_id = %s ORDER BY id
+"""
+_FEEDBACK = """
+SELECT feedback.response_id, feedback.item_id, feedback.rating, feedback.tags, feedback.comment
+  FROM chat_feedback AS feedback JOIN chat_response AS response
+    ON response.id = feedback.response_id
+ WHERE response.conversation_id = %s AND feedback.user_id = %s
+"""
+
+
+async def snapshot(pool: Pool, user_id: int, conversation_id: str) -> dict[str, Any] | None:
+    """The frame `interject:snapshot`, less `type`; None: no such conversation of the user's."""
+    async with pool.connection() as connection:
+        await connection.execute(_BEGIN)
+        try:
+            found = await connection.execute(_CONVERSATION, (conversation_id, user_id))
+            conversation = await found.fetchone()
+            if conversation is None:
+                return None
+            queries = (
+                (_RESPONSES, (conversation_id,)),
+                (_ITEMS, (conversation_id,)),
+                (_LIVE_LOG, (conversation_id, sorted(lifecycle.LIVE))),
+                (_QUEUED, (conversation_id,)),
+                (_FEEDBACK, (conversation_id, user_id)),
+            )
+            responses, items, live, queued, feedback = [
+                await (await connection.execute(query, parameters)).fetchall()
+                for query, parameters in queries
+            ]
+        finally:
+            await connection.execute("ROLLBACK")
+    stored = [stored_response(row) for row in responses]
+    numbers, texts = _live(live)
+    return {
+        "conversation": _conversation(conversation),
+        "responses": [_response(each, numbers) for each in stored],
+        "items": _items(stored, items, texts),
+        "queued": [
+            {"event_id": event_id, "position": place, "input": preview, "mine": owner == user_id}
+            for place, (event_id, owner, preview) in enumerate(queued, 1)
+        ],
+        "feedback": [
+            dict(zip(("response_id", "item_id", "rating", "tags", "comment"), row, strict=True))
+            for row in feedback
+        ],
+    }
+
+
+def _conversation(row: tuple[Any, ...]) -> dict[str, Any]:
+    conversation_id, title, created_at, metadata, shown, paused = row
+    return {
+        "id": conversation_id,
+        "object": "conversation",
+        "title": title,
+        "created_at": created_at,
+        "metadata": metadata,
+        "shown": shown,
+        "queue_paused": paused,
+    }
+
+
+def _response(stored: StoredResponse, numbers: dict[str, int]) -> dict[str, Any]:
+    known = stored.last_number
+    if known is None:
+        known = numbers.get(stored.info.id, -1)
+    return {**stored.as_object(), "sequence_number": known}
+
+
+def _live(rows: list[tuple[Any, ...]]) -> tuple[dict[str, int], dict[str, list[str]]]:
+    """Of each live response: the last kept number, and its events."""
+    numbers: dict[str, int] = {}
+    texts: dict[str, list[str]] = {}
+    for response_id, last_number, events in rows:
+        numbers[response_id] = last_number
+        texts.setdefault(response_id, []).extend(events.split("\n"))
+    return numbers, texts
+
+
+def _items(
+    stored: list[StoredResponse], rows: list[tuple[Any, ...]], texts: dict[str, list[str]]
+) -> list[Item]:
+    """All items, by response, input before output; those being written with the text so far."""
+    by_response: dict[str, list[Item]] = {each.info.id: [] for each in stored}
+    for *columns, response_id, direction in rows:
+        by_response[response_id].append(_placed(item_of(columns), response_id, direction))
+    for response_id, events in texts.items():
+        for item in transcript.fold(events):
+            by_response[response_id].append(_placed(item, response_id, "output"))
+    for items in by_response.values():
+        outputs = (item for item in items if item["direction"] == "output")
+        for index, item in enumerate(outputs):
+            item["output_index"] = index
+    return [item for items in by_response.values() for item in items]
+
+
+def _placed(item: Item, response_id: str, direction: str) -> Item:
+    return {**item, "response_id": response_id, "direction": direction}
+
+
+_RESUMABLE = """
+SELECT response.id, response.created_at, response.status,
+       coalesce((SELECT max(log.last_number) FROM log WHERE log.response_id = response.id), -1),
+       (SELECT min(log.first_number) FROM log WHERE log.response_id = response.id),
+       response.last_number
+  FROM chat_response AS response
+  JOIN chat_conversation AS conversation ON conversation.id = response.conversation_id
+ WHERE conversation.id = %s AND conversation.owner_id = %s
+   AND (response.id = ANY(%s) OR response.created_at >= (
+           SELECT max(named.created_at) FROM chat_response AS named WHERE named.id = ANY(%s))
+        OR response.status = ANY(%s))
+ ORDER BY response.created_at, response.id
+"""
+
+
+async def resume(
+    pool: Pool, user_id: int, conversation_id: str, cursors: dict[str, int]
+) -> dict[str, tuple[int, int]] | None:
+    """Where to go on: of each response, the next number wanted and the highest kept.
+
+    `cursors`: of each response that the client knows, the last number that it has. None: some
+    cursor lies ahead of the log, or has expired, or its response is gone; send a snapshot.
+    """
+    named = list(cursors)
+    live = sorted(lifecycle.LIVE)
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            _RESUMABLE, (conversation_id, user_id, named, named, live)
+        )
+        rows = await cursor.fetchall()
+    places: dict[str, tuple[int, int]] = {}
+    for response_id, _, _, head, first, ended_at_number in rows:
+        wanted = cursors.get(response_id, -1) + 1
+        last = head if ended_at_number is None else ended_at_number
+        has_all = wanted == last + 1
+        if wanted > last + 1 or (not has_all and (first is None or first > wanted)):
+            return None
+        places[response_id] = (wanted, last)
+    return places if cursors.keys() <= places.keys() else None

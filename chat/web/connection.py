@@ -1,0 +1,44 @@
+"""What the parts of one connection share: who it is, what it may see, and the way out."""
+
+from typing import Any
+
+from chat.access import Identity
+from chat.engine.process import Engine
+from chat.protocol import ids
+from chat.protocol.errors import WireError
+from chat.services import Asker
+from chat.web import frames
+from chat.web.outbox import Outbox
+
+
+class Connection:
+    """`extended`: the client knows our extensions, for it sent one or said so in the address."""
+
+    def __init__(
+        self, engine: Engine, identity: Identity, outbox: Outbox, *, extended: bool
+    ) -> None:
+        self.engine = engine
+        self.identity = identity
+        self.outbox = outbox
+        self.extended = extended
+        self.connection_id = ids.connection_id()
+
+    def asker(self, event_id: str | None = None, event_hash: str | None = None) -> Asker:
+        return Asker(self.identity, self.connection_id, event_id, event_hash)
+
+    def refuse(
+        self,
+        error: WireError,
+        *,
+        event_id: str | None = None,
+        stream_id: str | None = None,
+        response_id: str | None = None,
+    ) -> None:
+        number = self.outbox.last_sent(response_id) if response_id else 0
+        echo = {"event_id": event_id, "stream_id": stream_id, "response_id": response_id}
+        self.outbox.say(frames.refusal(error, echo, max(number, 0)))
+
+    def say_ours(self, kind: str, number: int = 0, **fields: Any) -> None:
+        """One of our own frames, if the client knows them."""
+        if self.extended:
+            self.outbox.say(frames.ours(kind, number, **fields))

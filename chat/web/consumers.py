@@ -1,0 +1,114 @@
+"""The WebSocket shell of a session: Channels' consumer, and what its defaults must not do to us."""
+
+import logging
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from chat.engine.process import current_engine
+from chat.protocol.errors import Unauthorized
+from chat.web.frames import text_of
+from chat.web.session import Session
+from chat.web.signing_in import identify
+
+logger = logging.getLogger(__name__)
+
+
+class ResponsesConsumer(AsyncWebsocketConsumer):
+    """`/v1/responses`: hands frames to its session, and the session's frames to the server.
+
+    It has no channel of its own: the process has one inbox for all of its connections.
+    """
+
+    channel_layer_alias = ""
+    session: Session | None = None
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle a message of the server without Channels' look at the ORM's connections.
+
+        That look hops to the one thread that all connections of the process share, for each
+        message; nothing that a message does here uses the ORM.
+        """
+        match message["type"]:
+            case "websocket.receive":
+                if self.session is not None:
+                    self.session.receive(message.get("text"))
+            case "websocket.connect":
+                await self.websocket_connect(message)
+            case "websocket.disconnect":
+                await self.websocket_disconnect(message)
+
+    async def connect(self) -> None:
+        identity = await identify(self.scope)
+        if identity is None:
+            await self._refuse()
+            return
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin1"))
+        engine = await current_engine()
+        offered = self.scope.get("subprotocols") or [None]
+        await self.accept(subprotocol=offered[0])
+        self.session = Session(
+            engine,
+            identity,
+            self._send_text,
+            self._close,
+            extended=query.get("interject") == ["1"],
+        )
+        self.session.start()
+        self._follow_as_addressed(query)
+
+    async def _refuse(self) -> None:
+        """401 where the server can say so; Daphne can only close, which is a 403."""
+        if "websocket.http.response" not in (self.scope.get("extensions") or {}):
+            await self.close()
+            return
+        error = Unauthorized("invalid_api_key", "Sign in, or send an API key that is valid.")
+        headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer")]
+        await self.base_send(
+            {"type": "websocket.http.response.start", "status": 401, "headers": headers}
+        )
+        body = text_of({"error": error.payload()}).encode()
+        await self.base_send({"type": "websocket.http.response.body", "body": body})
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        await self._finish()
+        raise StopConsumer
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # A server that is told to stop cancels its connections without a last message.
+            await self._finish()
+
+    async def _finish(self) -> None:
+        session, self.session = self.session, None
+        if session is not None:
+            await session.finish()
+
+    async def _send_text(self, text: str) -> None:
+        await self.base_send({"type": "websocket.send", "text": text})
+
+    async def _close(self, code: int) -> None:
+        await self.close(code)
+
+    def _follow_as_addressed(self, query: dict[str, list[str]]) -> None:
+        """`?conversation=…&response_id=…&starting_after=…` does what `interject:follow` does."""
+        conversation = query.get("conversation")
+        if self.session is None or not conversation:
+            return
+        frame: dict[str, Any] = {"type": "interject:follow", "conversation": conversation[0]}
+        response_ids = query.get("response_id", [])
+        numbers = query.get("starting_after", [])
+        if response_ids and numbers:
+            frame["after"] = [
+                {"response_id": response_id, "sequence_number": _number(number)}
+                for response_id, number in zip(response_ids, numbers, strict=False)
+            ]
+        self.session.receive(text_of(frame))
+
+
+def _number(text: str) -> Any:
+    return int(text) if text.lstrip("-").isdigit() else text

@@ -1,0 +1,173 @@
+"""Control messages of one connection: stop, steer, rate, withdraw. None waits for a stream."""
+
+from chat import queries, services
+from chat.engine.notices import QueueChanged, SteerFailed, SteerHeld
+from chat.protocol import lifecycle
+from chat.protocol.errors import NotFound
+from chat.protocol.requests import Cancel, Dequeue, Feedback, Steer, Typing
+from chat.services import Accepted, Asker, Repeated
+from chat.web import frames
+from chat.web.connection import Connection
+from chat.web.followings import shown_prompt
+from chat.web.unstored import Unstored
+
+
+class Control:
+    """`_receipts`: responses whose end somebody here waits for, with the ids of the cancels."""
+
+    def __init__(self, connection: Connection, unstored: Unstored) -> None:
+        self._connection = connection
+        self._unstored = unstored
+        self._receipts: dict[str, list[str | None]] = {}
+        self._positions: dict[str, int] = {}
+
+    # --- cancel
+
+    async def cancel(self, command: Cancel, asker: Asker) -> None:
+        await services.remember(self._connection.engine, asker)
+        response_id = command.response_id
+        if response_id is None:
+            assert command.target_event_id is not None
+            response_id = await self._response_of(command.target_event_id, asker)
+            if response_id is None:
+                return
+        if self._unstored.cancel(response_id, command.event_id):
+            return
+        seen = self._connection.outbox.last_sent(response_id)
+        target = await services.request_cancel(
+            self._connection.engine, asker, response_id, seen if seen >= 0 else None
+        )
+        assert target.response_id is not None
+        self._receipts.setdefault(target.response_id, []).append(command.event_id)
+        if target.status in lifecycle.ENDED:
+            await self.ended(target.response_id)
+
+    async def _response_of(self, event_id: str, asker: Asker) -> str | None:
+        """The response of a prompt; one that still waits is withdrawn instead."""
+        engine = self._connection.engine
+        response_id = await queries.response_of_event(engine.pool, asker.identity.user_id, event_id)
+        if response_id is None:
+            conversation_id = await services.dequeue(engine, asker, event_id)
+            self._say_dequeued(conversation_id, event_id, asker.event_id)
+        return response_id
+
+    async def ended(self, response_id: str) -> None:
+        """Give their receipts to those who cancelled."""
+        asked = self._receipts.pop(response_id, None)
+        if not asked:
+            return
+        connection = self._connection
+        found = await queries.receipt(
+            connection.engine.pool, connection.identity.user_id, response_id
+        )
+        if found is None:
+            return
+        stored, kept, text_chars = found
+        if stored.ending is None:
+            self._receipts.setdefault(response_id, []).extend(asked)
+            return
+        seen = connection.outbox.last_sent(response_id)
+        receipt = frames.receipt(stored, kept, text_chars, seen)
+        for event_id in asked:
+            connection.say_ours(
+                "cancelled",
+                stored.last_number or 0,
+                event_id=event_id,
+                response_id=response_id,
+                receipt=receipt,
+            )
+
+    def waits_for(self, response_id: str) -> bool:
+        return response_id in self._receipts
+
+    # --- steer
+
+    async def steer(self, command: Steer, asker: Asker) -> None:
+        outbox = self._connection.outbox
+        accepted: Accepted | None
+        if (steer_id := self._unstored.steer(command)) is not None:
+            accepted = Accepted(steer_id, command.previous_response_id, "")
+        else:
+            done = await services.request_steer(self._connection.engine, asker, command)
+            accepted = Accepted(*done.answer["steer"]) if isinstance(done, Repeated) else done
+        stream = outbox.streams.get(accepted.response_id)
+        outbox.say(
+            frames.steer_accepted(
+                accepted.steer_id,
+                accepted.response_id,
+                max(outbox.last_sent(accepted.response_id), 0),
+                stream.stream_id if stream else None,
+                command.event_id,
+            )
+        )
+
+    def steer_held(self, notice: SteerHeld) -> None:
+        number = max(self._connection.outbox.last_sent(notice.response_id), 0)
+        self._connection.outbox.say(frames.steer_pending(notice, number, None))
+
+    def steer_failed(self, notice: SteerFailed) -> None:
+        number = max(self._connection.outbox.last_sent(notice.response_id), 0)
+        self._connection.outbox.say(frames.steer_given_back(notice, number, None))
+
+    # --- the others
+
+    async def feedback(self, command: Feedback, asker: Asker) -> None:
+        connection = self._connection
+        await services.remember(connection.engine, asker)
+        kept = await services.give_feedback(connection.engine, asker, command)
+        number = connection.outbox.last_sent(kept["response_id"])
+        connection.say_ours("feedback", number, event_id=command.event_id, **kept)
+
+    async def dequeue(self, command: Dequeue, asker: Asker) -> None:
+        repeated = await services.remember(self._connection.engine, asker)
+        conversation_id: str | None = None
+        try:
+            conversation_id = await services.dequeue(
+                self._connection.engine, asker, command.target_event_id
+            )
+        except NotFound:
+            if not repeated:
+                raise
+        self._say_dequeued(conversation_id, command.target_event_id, command.event_id)
+
+    def _say_dequeued(
+        self, conversation_id: str | None, target_event_id: str, event_id: str | None
+    ) -> None:
+        self._connection.say_ours(
+            "dequeued",
+            event_id=event_id,
+            conversation=conversation_id,
+            target_event_id=target_event_id,
+            reason="withdrawn",
+        )
+
+    async def typing(self, command: Typing, asker: Asker) -> None:
+        await services.tell_typing(self._connection.engine, asker, command.conversation)
+
+    def queue_changed(self, notice: QueueChanged, *, follows: bool) -> None:
+        """Say who left, and whose place is new. Whoever does not follow hears of its own only."""
+        connection = self._connection
+        if notice.left is not None and (follows or notice.left in self._positions):
+            self._positions.pop(notice.left, None)
+            connection.say_ours(
+                "dequeued",
+                conversation=notice.conversation_id,
+                target_event_id=notice.left,
+                reason=notice.reason,
+                response_id=notice.response_id,
+            )
+        for waiting in notice.queued:
+            shown = shown_prompt(waiting, connection.identity.user_id)
+            if not (follows or shown["mine"]):
+                continue
+            if self._positions.get(shown["event_id"]) == shown["position"]:
+                continue
+            self._positions[shown["event_id"]] = shown["position"]
+            connection.say_ours(
+                "queued",
+                conversation=notice.conversation_id,
+                target_event_id=shown["event_id"],
+                position=shown["position"],
+                input=shown["input"],
+                mine=shown["mine"],
+            )

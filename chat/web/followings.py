@@ -1,0 +1,187 @@
+"""The conversations that a connection follows, and the responses that it is shown of them.
+
+Join first, then read: from the moment of the wish nothing passes by, and what is heard while the
+snapshot is read is remembered by its number. Each event goes out once, also when the connection
+created the response itself.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chat import queries, services
+from chat.engine.audience import Sighting, Viewer
+from chat.protocol import lifecycle
+from chat.protocol.batch import Batch
+from chat.protocol.errors import NotFound
+from chat.protocol.requests import Follow, Unfollow
+from chat.snapshot import resume, snapshot
+from chat.web.connection import Connection
+from chat.web.outbox import Stream
+
+
+class Followings:
+    """`_joining`: conversations whose snapshot is being read, and what was heard of meanwhile."""
+
+    def __init__(self, connection: Connection, viewer: Viewer) -> None:
+        self._connection = connection
+        self.viewer = viewer
+        self._followed: set[str] = set()
+        self._attended: set[str] = set()
+        self._joining: dict[str, dict[str, int]] = {}
+
+    def follows(self, conversation_id: str) -> bool:
+        return conversation_id in self._followed
+
+    # --- commands
+
+    async def follow(self, command: Follow) -> None:
+        conversation_id = command.conversation
+        engine = self._connection.engine
+        await services.check_login(engine, self._connection.identity)
+        engine.audience.follow(conversation_id, self.viewer)
+        heard = self._joining.setdefault(conversation_id, {})
+        self._hold(conversation_id, held=True)
+        try:
+            await self._join(command, heard)
+        except BaseException:
+            self._leave_if_unknown(conversation_id)
+            raise
+        finally:
+            self._joining.pop(conversation_id, None)
+            self._hold(conversation_id, held=False)
+        self._connection.outbox.pump()
+
+    async def _join(self, command: Follow, heard: dict[str, int]) -> None:
+        connection, conversation_id = self._connection, command.conversation
+        user_id = connection.identity.user_id
+        places = None
+        if command.after:
+            cursors = {each.response_id: each.sequence_number for each in command.after}
+            places = await resume(connection.engine.pool, user_id, conversation_id, cursors)
+        if places is not None:
+            queued = await self._queued(conversation_id)
+            connection.say_ours(
+                "followed",
+                event_id=command.event_id,
+                conversation=conversation_id,
+                queued=queued,
+            )
+        else:
+            frame = await snapshot(connection.engine.pool, user_id, conversation_id)
+            if frame is None:
+                raise NotFound(
+                    "conversation_not_found", "There is no such conversation.", param="conversation"
+                )
+            connection.say_ours("snapshot", event_id=command.event_id, **frame)
+            places = {
+                response["id"]: (response["sequence_number"] + 1, response["sequence_number"])
+                for response in frame["responses"]
+            }
+            ended = {r["id"] for r in frame["responses"] if r["status"] in lifecycle.ENDED}
+            for response_id in ended:
+                connection.outbox.mark_ended(response_id, places.pop(response_id)[1])
+        self._followed.add(conversation_id)
+        self._place(conversation_id, places, heard)
+
+    def _place(
+        self, conversation_id: str, places: dict[str, tuple[int, int]], heard: dict[str, int]
+    ) -> None:
+        """Put the viewer where the snapshot, or its cursors, left it."""
+        outbox = self._connection.outbox
+        for response_id, (wanted, known) in places.items():
+            stream = outbox.streams.get(response_id)
+            if stream is None:
+                stream = outbox.open(Stream(response_id, conversation_id))
+                stream.held = True
+            if not stream.own or wanted > stream.follower.next_number:
+                stream.follower.next_number = wanted
+            stream.follower.heard_of(max(known, heard.get(response_id, -1)))
+        for response_id, last_number in heard.items():
+            if response_id not in places and not outbox.has_ended(response_id):
+                self._stream(conversation_id, response_id).follower.heard_of(last_number)
+
+    def unfollow(self, command: Unfollow) -> None:
+        self.forget(command.conversation, keep_own=True)
+
+    def forget(self, conversation_id: str, *, keep_own: bool) -> None:
+        """Nothing more of the conversation goes out, but what the connection started itself."""
+        self._followed.discard(conversation_id)
+        outbox = self._connection.outbox
+        for stream in list(outbox.streams.values()):
+            if stream.conversation_id == conversation_id and not (keep_own and stream.own):
+                outbox.close(stream.response_id)
+        if not keep_own:
+            self._attended.discard(conversation_id)
+        if conversation_id not in self._attended:
+            self._connection.engine.audience.unfollow(conversation_id, self.viewer)
+
+    def attend(self, conversation_id: str) -> None:
+        """Hear of the conversation for the sake of responses of the connection's own."""
+        self._attended.add(conversation_id)
+        self._connection.engine.audience.follow(conversation_id, self.viewer)
+
+    # --- what comes in
+
+    def offer(self, batch: Batch, frames: Sequence[str]) -> None:
+        heard = self._joining.get(batch.conversation_id)
+        if heard is not None:
+            heard[batch.response_id] = max(heard.get(batch.response_id, -1), batch.last_number)
+        stream = self._known(batch.response_id, batch.conversation_id)
+        if stream is not None:
+            self._connection.outbox.offer(stream, batch.first_number, frames)
+
+    def sighted(self, sighting: Sighting) -> None:
+        stream = self._known(sighting.response_id, sighting.conversation_id)
+        if stream is not None:
+            self._connection.outbox.heard_of(stream, sighting.last_number)
+
+    def start_own(
+        self, response_id: str, conversation_id: str | None, stream_id: str | None
+    ) -> Stream:
+        """A response of the connection's own: shown from its first event on."""
+        stream = self._connection.outbox.streams.get(response_id)
+        if stream is None:
+            stream = self._connection.outbox.open(Stream(response_id, conversation_id))
+            stream.held = conversation_id in self._joining
+        stream.own = True
+        stream.stream_id = stream_id
+        return stream
+
+    def _known(self, response_id: str, conversation_id: str) -> Stream | None:
+        """The stream of a response that goes out here, opened if the conversation is followed."""
+        outbox = self._connection.outbox
+        stream = outbox.streams.get(response_id)
+        if stream is not None or outbox.has_ended(response_id):
+            return stream
+        joining = conversation_id in self._joining
+        if conversation_id in self._followed and not joining:
+            return self._stream(conversation_id, response_id)
+        return None
+
+    def _stream(self, conversation_id: str, response_id: str) -> Stream:
+        outbox = self._connection.outbox
+        found = outbox.streams.get(response_id)
+        return found or outbox.open(Stream(response_id, conversation_id))
+
+    def _hold(self, conversation_id: str, *, held: bool) -> None:
+        for stream in self._connection.outbox.streams.values():
+            if stream.conversation_id == conversation_id:
+                stream.held = held
+
+    def _leave_if_unknown(self, conversation_id: str) -> None:
+        if conversation_id not in self._followed and conversation_id not in self._attended:
+            self._connection.engine.audience.unfollow(conversation_id, self.viewer)
+
+    async def _queued(self, conversation_id: str) -> list[dict[str, Any]]:
+        waiting = await queries.queue(self._connection.engine.pool, conversation_id)
+        return [shown_prompt(each, self._connection.identity.user_id) for each in waiting]
+
+
+def shown_prompt(waiting: dict[str, Any], user_id: int) -> dict[str, Any]:
+    """A waiting prompt as a client sees it."""
+    return {
+        "event_id": waiting["event_id"],
+        "position": waiting["position"],
+        "input": waiting["input"],
+        "mine": waiting["user_id"] == user_id,
+    }

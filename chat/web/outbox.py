@@ -1,0 +1,246 @@
+"""What goes out on one connection, in order: answers as they come, events as the window allows.
+
+Owns the place of the viewer in each response that it is shown. What does not fit the window is not
+held here but read from the log when an ack makes room, so a slow viewer costs nobody memory. One
+task sends, and only while there is something to send.
+"""
+
+import asyncio
+import json
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from chat.database import Pool
+from chat.engine import log
+from chat.engine.pulse import UNREACHABLE
+from chat.protocol.follower import Follower, Window
+
+logger = logging.getLogger(__name__)
+
+ROWS_AT_ONCE = 100
+RETRY_SECONDS = 0.25
+REMEMBERED_ENDS = 1_000
+
+_TERMINAL = tuple(f'{{"type":"response.{kind}",' for kind in ("completed", "incomplete", "failed"))
+
+
+class Stream:
+    """One response on its way to the viewer. `held`: a snapshot is being read, nothing goes out."""
+
+    def __init__(
+        self,
+        response_id: str,
+        conversation_id: str | None,
+        *,
+        next_number: int = 0,
+        stream_id: str | None = None,
+        own: bool = False,
+    ) -> None:
+        self.response_id = response_id
+        self.conversation_id = conversation_id
+        self.follower = Follower(next_number)
+        self.stream_id = stream_id
+        self.own = own
+        self.held = False
+
+    def stamp(self, frame: str) -> str:
+        """The frame with the connection's own name for the stream, which the log never has."""
+        if self.stream_id is None:
+            return frame
+        return f'{{"stream_id":{json.dumps(self.stream_id)},{frame[1:]}'
+
+
+class Outbox:
+    """`send` delivers one text frame. `on_end` hears of each response whose last event went out.
+
+    `on_broken` is called, once, when the connection must be given up: (code, reason).
+    """
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        window: Window,
+        send: Callable[[str], Awaitable[None]],
+        send_seconds: float,
+        on_end: Callable[[Stream], None],
+        on_broken: Callable[[str], None],
+    ) -> None:
+        self.streams: dict[str, Stream] = {}
+        self.window = window
+        self._pool = pool
+        self._send = send
+        self._send_seconds = send_seconds
+        self._on_end = on_end
+        self._on_broken = on_broken
+        self._ready: deque[str] = deque()
+        self._ended: OrderedDict[str, int] = OrderedDict()
+        self._task: asyncio.Task[None] | None = None
+        self._room = asyncio.Event()
+        self._broken = False
+
+    # --- streams
+
+    def open(self, stream: Stream) -> Stream:
+        self.streams[stream.response_id] = stream
+        return stream
+
+    def close(self, response_id: str) -> None:
+        self.streams.pop(response_id, None)
+
+    def has_ended(self, response_id: str) -> bool:
+        """Whether the response's last event went out on this connection."""
+        return response_id in self._ended
+
+    def last_sent(self, response_id: str) -> int:
+        """The last number that went out, -1 if none did."""
+        stream = self.streams.get(response_id)
+        if stream is None:
+            return self._ended.get(response_id, -1)
+        return stream.follower.next_number - 1
+
+    def mark_ended(self, response_id: str, last_number: int) -> None:
+        """The viewer knows the response to its end, by a snapshot or by all of its events."""
+        self.streams.pop(response_id, None)
+        self._ended[response_id] = last_number
+        if len(self._ended) > REMEMBERED_ENDS:
+            self._ended.popitem(last=False)
+
+    # --- what goes out
+
+    def say(self, frame: str) -> None:
+        """An answer, behind whatever is on its way already. The window does not hold it."""
+        self._ready.append(frame)
+        self.pump()
+
+    def offer(self, stream: Stream, first_number: int, frames: Sequence[str]) -> None:
+        """A batch that was kept just now."""
+        if stream.held or not self.window.is_open:
+            stream.follower.heard_of(first_number + len(frames) - 1)
+            return
+        fresh = stream.follower.offer(first_number, frames)
+        if fresh:
+            self._enqueue(stream, fresh)
+            self.pump()
+        elif stream.follower.behind:
+            self.pump()
+
+    def heard_of(self, stream: Stream, last_number: int) -> None:
+        """The log holds the response up to this number."""
+        stream.follower.heard_of(last_number)
+        if stream.follower.behind:
+            self.pump()
+
+    def acknowledge(self, response_id: str, number: int) -> None:
+        self.window.acknowledging = True
+        self.window.acknowledge(response_id, number)
+        if self.window.is_open:
+            self._room.set()
+            self.pump()
+
+    async def show(self, stream: Stream, first_number: int, frames: Sequence[str]) -> None:
+        """A batch that is kept nowhere: returns when there is room for the next."""
+        while not self.window.is_open and not self._broken:
+            self._room.clear()
+            await self._room.wait()
+        self._enqueue(stream, stream.follower.offer(first_number, frames))
+        self.pump()
+
+    def _enqueue(self, stream: Stream, frames: Sequence[str]) -> None:
+        number = stream.follower.next_number
+        for frame in frames:
+            self._ready.append(stream.stamp(frame))
+            self.window.sent(stream.response_id, number, len(frame))
+            number += 1
+        stream.follower.sent(len(frames))
+        if frames and frames[-1].startswith(_TERMINAL):
+            self.mark_ended(stream.response_id, number - 1)
+            self._on_end(stream)
+        if self.window.overflows:
+            self._break("slow_consumer")
+
+    # --- the one task
+
+    def pump(self) -> None:
+        """Have sent what may be sent."""
+        if self._task is None and not self._broken:
+            self._task = asyncio.create_task(self._pump())
+
+    async def stop(self) -> None:
+        self._broken = True
+        self._room.set()
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def drain(self) -> None:
+        """Wait until what is ready was sent, or cannot be."""
+        while self._ready and not self._broken:
+            task = self._task
+            if task is None:
+                return
+            await asyncio.wait({task}, timeout=self._send_seconds)
+
+    async def _pump(self) -> None:
+        try:
+            while not self._broken:
+                if self._ready:
+                    await self._send_ready()
+                elif (stream := self._who_is_behind()) is not None:
+                    await self._catch_up(stream)
+                else:
+                    return
+        except TimeoutError:
+            self._break("slow_consumer")
+        except Exception as error:
+            # Daphne and uvicorn differ in what they raise on a socket that is gone.
+            logger.debug("A send failed: %r", error)
+            self._break("gone")
+        finally:
+            self._task = None
+
+    async def _send_ready(self) -> None:
+        while self._ready:
+            async with asyncio.timeout(self._send_seconds):
+                await self._send(self._ready.popleft())
+
+    def _who_is_behind(self) -> Stream | None:
+        if not self.window.is_open:
+            return None
+        for stream in self.streams.values():
+            if stream.follower.behind and not stream.held:
+                return stream
+        return None
+
+    async def _catch_up(self, stream: Stream) -> None:
+        """Serve from the log, as far as the window goes."""
+        wanted = stream.follower.next_number
+        try:
+            runs = await log.read(self._pool, stream.response_id, wanted, ROWS_AT_ONCE)
+        except UNREACHABLE as error:
+            logger.warning("Postgres is away, a viewer waits: %s", error)
+            await asyncio.sleep(RETRY_SECONDS)
+            return
+        if stream.held or self.streams.get(stream.response_id) is not stream:
+            return
+        if not runs or runs[0][0] > wanted:
+            # Dropped by its retention, or with its conversation: there is nothing to go on from.
+            stream.follower.known = wanted - 1
+            return
+        for first_number, frames in runs:
+            for offset, frame in enumerate(frames):
+                if not self.window.is_open:
+                    return
+                self._enqueue_one(stream, first_number + offset, frame)
+
+    def _enqueue_one(self, stream: Stream, number: int, frame: str) -> None:
+        fresh = stream.follower.offer(number, (frame,))
+        if fresh:
+            self._enqueue(stream, fresh)
+
+    def _break(self, reason: str) -> None:
+        if not self._broken:
+            self._broken = True
+            self._room.set()
+            self._on_broken(reason)
