@@ -10,7 +10,7 @@ RUN python3 -m venv /srv/venv
 COPY requirements.txt ./
 RUN pip install --quiet --require-hashes -r requirements.txt
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+RUN npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 COPY static static
 RUN npm run --silent build \
     && rm -r static/vendor

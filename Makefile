@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Node comes as a wheel; what npm starts finds it by the path.
-NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --no-audit --no-fund --no-progress --loglevel=error
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --no-audit --no-fund --no-progress \
+	--no-update-notifier --loglevel=error
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 LOCK := $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url

