@@ -1,0 +1,64 @@
+"""What the tests share: one database that keeps what is committed, and the service on each server."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connections
+from django.test.utils import setup_databases, teardown_databases
+
+from tests.service import Account, Service, new_account
+from tests.upstream import Upstream
+
+FAST_DEMO = {"CHAT_DEMO_WORDS_PER_SECOND": "600"}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker) -> Iterator[None]:
+    """One migrated database for the run. pytest-django's own makes none for unmarked tests."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database(django_db_setup, django_db_blocker) -> Iterator[None]:
+    """Other processes see what a test writes: nothing is rolled back, each test has users of its own."""
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture(scope="session")
+def service(database) -> Iterator[Service]:
+    """The service as `make run` serves it: Daphne, and a demo that speaks fast."""
+    running = Service("daphne", FAST_DEMO).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[Upstream]:
+    """A real HTTP upstream in a thread. Prompts ask for their own scripts, or tests set them."""
+    with Upstream().in_thread() as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["daphne", "uvicorn"])
+def served(request, database, upstream) -> Iterator[Service]:
+    """The service on each server, with the tests' upstream behind it."""
+    settings = {
+        "OPENAI_BASE_URL": upstream.base_url,
+        "OPENAI_API_KEY": "upstream-key",
+        "CHAT_MODELS": "test-model,other-model",
+    }
+    running = Service(request.param, settings).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def account(database) -> Account:
+    """A new user, with a key and a password."""
+    return new_account()
