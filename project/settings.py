@@ -6,7 +6,7 @@ from pathlib import Path
 import dj_database_url
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 
-from project import environment, origins, postgres_folder, secret_key
+from project import environment, logs, origins, postgres_folder, secret_key
 
 BASE_DIR = environment.BASE_DIR
 
@@ -192,6 +192,7 @@ LOGGING = {
             "style": "{",
         }
     },
+    "filters": {"brief": {"()": lambda: logs.without_traceback}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
@@ -199,5 +200,7 @@ LOGGING = {
         "project": {"level": _service.log_level},
         # Replaces Django's own, which would write each line once more.
         "django": {"handlers": [], "level": "WARNING", "propagate": True},
+        "django.security": {"filters": ["brief"], "level": "WARNING", "propagate": True},
+        "django.security.DisallowedHost": {"filters": ["brief"], "level": "WARNING"},
     },
 }
