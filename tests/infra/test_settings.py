@@ -13,7 +13,7 @@ from django.test import Client
 from chat.models import User
 from tests.infra.image_check import PROJECT
 
-NEWCOMER = {"username": "ada", "password1": "correct horse", "password2": "correct horse"}
+NEWCOMER = {"username": "newcomer", "password1": "correct horse", "password2": "correct horse"}
 
 
 def check(tmp_path: Path, **given: str) -> "subprocess.CompletedProcess[str]":
@@ -74,8 +74,10 @@ def test_the_admin_signs_in_by_the_page_that_limits_tries() -> None:
 
 @pytest.mark.django_db
 def test_the_session_cookie_is_out_of_reach_of_scripts() -> None:
-    User.objects.create_user("ada", password="correct horse")
-    response = Client().post("/accounts/login/", {"login": "ada", "password": "correct horse"})
+    User.objects.create_user("ada-by-page", password="correct horse")
+    response = Client().post(
+        "/accounts/login/", {"login": "ada-by-page", "password": "correct horse"}
+    )
     cookie = response.cookies["interject_session"]
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
@@ -84,11 +86,11 @@ def test_the_session_cookie_is_out_of_reach_of_scripts() -> None:
 @pytest.mark.django_db
 def test_signing_up_takes_a_name_and_a_password() -> None:
     assert Client().post("/accounts/signup/", NEWCOMER).status_code == 302
-    assert User.objects.get().username == "ada"
+    assert User.objects.filter(username="newcomer").exists()
 
 
 @pytest.mark.django_db
 def test_a_closed_service_takes_nobody_in(settings: Any) -> None:
     settings.CHAT = dataclasses.replace(settings.CHAT, signup=False)
     Client().post("/accounts/signup/", NEWCOMER)
-    assert not User.objects.exists()
+    assert not User.objects.filter(username="newcomer").exists()
