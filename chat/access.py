@@ -1,7 +1,8 @@
 """Who somebody is, and whether that still holds.
 
-A login is resolved once, when a connection opens; what it rests on (session, key, password, account)
-is looked up again with every frame that changes something, and every second for all connections.
+A login is resolved once, when a connection opens; what it rests on (session, key, password,
+account) is looked up again with every frame that changes something, and every second for all
+connections.
 """
 
 from collections.abc import Collection

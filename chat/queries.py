@@ -13,7 +13,8 @@ RESPONSE_COLUMNS = """
     response.id, extract(epoch FROM response.created_at)::bigint, response.model,
     response.request, response.metadata, response.conversation_id, response.previous_response_id,
     response.event_ids,
-    (SELECT username FROM chat_user WHERE chat_user.id = response.created_by_id), response.status, response.incomplete_reason, response.error,
+    (SELECT username FROM chat_user WHERE chat_user.id = response.created_by_id),
+    response.status, response.incomplete_reason, response.error,
     extract(epoch FROM response.ended_at)::float8, response.input_tokens, response.cached_tokens,
     response.output_tokens, response.reasoning_tokens, response.usage_estimated,
     response.last_number, response.parent_id
@@ -191,8 +192,8 @@ def stored_response(row: Sequence[Any]) -> StoredResponse:
     """A response from the columns of `RESPONSE_COLUMNS`."""
     (
         response_id, created_at, model, request, metadata, conversation_id, previous_response_id,
-        event_ids, created_by, status, reason, error, ended_at, input_tokens, cached_tokens, output_tokens,
-        reasoning_tokens, usage_estimated, last_number, parent_id,
+        event_ids, created_by, status, reason, error, ended_at, input_tokens, cached_tokens,
+        output_tokens, reasoning_tokens, usage_estimated, last_number, parent_id,
     ) = row  # fmt: skip
     info = ResponseInfo(
         id=response_id,

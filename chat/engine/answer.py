@@ -1,7 +1,7 @@
 """One answer being read from upstream: its deltas gathered, its connection closed when told to.
 
-Owns the reader task and the coalescer. Knows nothing of numbers, logs or leases: `Run` keeps what is
-gathered here, `EphemeralRun` shows it without keeping.
+Owns the reader task and the coalescer. Knows nothing of numbers, logs or leases: `Run` keeps what
+is gathered here, `EphemeralRun` shows it without keeping.
 """
 
 import asyncio

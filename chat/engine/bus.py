@@ -87,9 +87,7 @@ class Bus:
 
     async def _send_next(self) -> None:
         """One message: a notice, or all batches up to the next notice, for their order is kept."""
-        kept: list[Batch] = []
-        while self._outgoing and isinstance(self._outgoing[0], Batch):
-            kept.append(self._outgoing.popleft())
+        kept = self._leading_batches()
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 if kept:
@@ -106,6 +104,16 @@ class Bus:
             logger.debug("The channel layer is full; followers read the log")
         except Exception as error:
             logger.warning("The channel layer failed; followers read the log: %r", error)
+
+    def _leading_batches(self) -> list[Batch]:
+        kept = []
+        while self._outgoing:
+            first = self._outgoing[0]
+            if not isinstance(first, Batch):
+                break
+            kept.append(first)
+            self._outgoing.popleft()
+        return kept
 
     async def _receive_all(self) -> None:
         while True:

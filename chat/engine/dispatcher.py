@@ -81,19 +81,28 @@ class Dispatcher:
     async def stop(self, grace_seconds: float) -> None:
         """Take no more; let what runs finish within the grace; then end it as interrupted."""
         self._draining = True
-        finished = asyncio.gather(*self._tasks, return_exceptions=True)
-        hurried = asyncio.ensure_future(self._hurry.wait())
-        await asyncio.wait(
-            {finished, hurried}, timeout=grace_seconds, return_when=asyncio.FIRST_COMPLETED
-        )
-        hurried.cancel()
-        for run in [*self.runs.values(), *self._hosted]:
+        await self._let_finish(grace_seconds)
+        for run in list(self.runs.values()):
             run.interrupt()
+        for hosted in list(self._hosted):
+            hosted.interrupt()
         while self._tasks:
             await asyncio.wait(set(self._tasks))
         for timer in self._timers:
             timer.cancel()
         await asyncio.gather(*self._timers, return_exceptions=True)
+
+    async def _let_finish(self, grace_seconds: float) -> None:
+        """Wait for what runs, for the grace to pass, or to be hurried."""
+
+        async def finished() -> None:
+            while self._tasks:  # A successor may follow what ends. `wait` cancels none of them.
+                await asyncio.wait(set(self._tasks))
+
+        waiting = [asyncio.ensure_future(finished()), asyncio.ensure_future(self._hurry.wait())]
+        await asyncio.wait(waiting, timeout=grace_seconds, return_when=asyncio.FIRST_COMPLETED)
+        for each in waiting:
+            each.cancel()
 
     def hurry(self) -> None:
         """Let a drain wait no longer."""

@@ -1,4 +1,4 @@
-"""Leases: renewed by a timer, tokens or not, for a model may be silent longer than a lease lasts."""
+"""Leases: renewed by a timer, tokens or not, for a model may be silent longer than one lasts."""
 
 from collections.abc import Mapping
 

@@ -101,4 +101,5 @@ def pack(notice: AnyNotice) -> bytes:
 
 
 def unpack(packed: bytes) -> AnyNotice:
-    return _decoder.decode(packed)
+    notice: AnyNotice = _decoder.decode(packed)
+    return notice

@@ -1,8 +1,8 @@
 """The pulse: keep, then show.
 
-Each process that runs responses has one. It takes what every run gathered, appends all of it in one
-statement, and only then lets the bus have it. At once when it was idle; otherwise no more often than
-its interval, which is what makes many deltas few events.
+Each process that runs responses has one. It takes what every run gathered, appends all of it in
+one statement, and only then lets the bus have it. At once when it was idle; otherwise no more often
+than its interval, which is what makes many deltas few events.
 """
 
 import asyncio

@@ -9,7 +9,7 @@ from chat.database import Pool
 
 
 class Waiting(NamedTuple):
-    """A prompt that waits. `request` is what `services` put there to make a `Prompt` of it again."""
+    """A prompt that waits. `request` is what `services` put there to make a `Prompt` of again."""
 
     id: int
     conversation_id: str

@@ -24,8 +24,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
     `info.conversation_id` exists, unless `origin` is given: then it is made. `shown_parent`: the
     start claims the conversation only while its shown head is still the parent. `waiting_id`: the
-    start claims the waiting prompt, and only while the queue is not paused. `event_hash`: the prompt
-    is the first of its `event_id`, or the start fails with a unique violation.
+    start claims the waiting prompt, and only while the queue is not paused. `event_hash`: the
+    prompt is the first of its `event_id`, or the start fails with a unique violation.
     """
 
     info: ResponseInfo

@@ -73,8 +73,9 @@ async def tidy_forever(pool: Pool, retention_seconds: float) -> None:
     while True:
         await asyncio.sleep(EVERY_SECONDS)
         try:
-            while await tidy(pool, retention_seconds) == FOLDED_AT_ONCE:
-                await asyncio.sleep(0)
+            folded = FOLDED_AT_ONCE
+            while folded == FOLDED_AT_ONCE:
+                folded = await tidy(pool, retention_seconds)
         except UNREACHABLE as error:
             logger.warning("Postgres is away, the log waits: %s", error)
         except Exception:

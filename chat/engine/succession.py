@@ -1,4 +1,4 @@
-"""What follows a response: the writing of its end, the successor that a steer makes, the next prompt.
+"""What follows a response: its end is written, its steers make a successor, the next prompt starts.
 
 The predecessor's end, the use of the steers and the successor's beginning are one transaction: a
 steer is applied exactly once, or given back.
@@ -7,24 +7,25 @@ steer is applied exactly once, or given back.
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psycopg
 
 from chat import queries
 from chat.database import Pool
-from chat.engine import intents, log, queue, records
+from chat.engine import log, queue, records
 from chat.engine.bus import Bus
 from chat.engine.dispatcher import Dispatcher
 from chat.engine.intents import Intent
-from chat.engine.notices import Ended, QueueChanged, SteerFailed, SteerHeld
+from chat.engine.notices import Ended, QueueChanged
 from chat.engine.prompt import Prompt
 from chat.engine.pulse import UNREACHABLE
 from chat.engine.run import Run
-from chat.protocol import ids, lifecycle
+from chat.engine.steering import Steering, successor_prompt
+from chat.protocol import lifecycle
 from chat.protocol.errors import Unavailable
 from chat.protocol.events import Ending, ResponseInfo
-from chat.protocol.items import Item, unanswered_calls
+from chat.protocol.items import unanswered_calls
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +51,9 @@ class Succession:
         self._pool = pool
         self._dispatcher = dispatcher
         self._bus = bus
+        self._steering = Steering(pool, dispatcher, bus)
         self._task: asyncio.Task[None] | None = None
         dispatcher.conclude = self.conclude
-        dispatcher.leftovers = self.leftovers
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._help_the_stranded(), name="succession")
@@ -77,7 +78,7 @@ class Succession:
         if begun is not None:
             self._dispatcher.launch(*begun)
         elif steers:
-            await self._settle(run.response_id, run.conversation_id, ending.status, steers)
+            await self._steering.settle(run.response_id, run.conversation_id, ending.status, steers)
         if begun is None:
             await self.next_waiting(run.conversation_id)
 
@@ -157,84 +158,6 @@ class Succession:
         found = (await log.standing(self._pool, [closing.response_id]))[closing.response_id]
         return found.owner is None and found.last_number == closing.last_batch.last_number
 
-    # --- steers that found their response ended
-
-    async def leftovers(self, response_id: str, wishes: list[Intent]) -> None:
-        """Wishes whose response has ended: they mean its successor, or make one, or come back."""
-        if wishes[0].successor_id and wishes[0].status == lifecycle.INCOMPLETE:
-            for wish in wishes:
-                await intents.aim_at(self._pool, wish.id, wishes[0].successor_id)
-            return
-        cancels = [wish.id for wish in wishes if wish.kind == intents.CANCEL]
-        if cancels:
-            await intents.drop(self._pool, cancels)
-        steers = [wish for wish in wishes if wish.kind == intents.STEER]
-        stored = await queries.response(self._pool, response_id) if steers else None
-        if stored is None:
-            await intents.drop(self._pool, [steer.id for steer in steers])
-        elif stored.status == lifecycle.COMPLETED:
-            await self._continue_completed(stored, steers)
-        elif stored.info.conversation_id:
-            await self._give_back(response_id, stored.info.conversation_id, steers)
-
-    async def _continue_completed(
-        self, stored: queries.StoredResponse, steers: list[Intent]
-    ) -> None:
-        info = stored.info
-        output = await queries.output_items(self._pool, info.id)
-        calls = unanswered_calls(output)
-        if calls:
-            await self._hold(info, steers, list(calls.values()))
-            return
-        started = await self._dispatcher.dispatch(successor_prompt(info, steers))
-        if started is None and info.conversation_id:
-            await self._give_back(info.id, info.conversation_id, steers)
-
-    async def _settle(
-        self, response_id: str, conversation_id: str, status: str, steers: list[Intent]
-    ) -> None:
-        """Steers that the end made no successor of."""
-        stored = await queries.response(self._pool, response_id)
-        if stored is not None and status == lifecycle.COMPLETED:
-            await self._continue_completed(stored, steers)
-        else:
-            await self._give_back(response_id, conversation_id, steers)
-
-    async def _hold(self, info: ResponseInfo, steers: list[Intent], calls: list[Item]) -> None:
-        await intents.hold(self._pool, [steer.id for steer in steers])
-        required = [
-            {"type": "function_call_output", "call_id": call["call_id"], "name": call["name"]}
-            for call in calls
-        ]
-        for steer in steers:
-            self._bus.announce(
-                SteerHeld(
-                    info.conversation_id or "",
-                    info.id,
-                    steer.payload["connection_id"],
-                    steer.payload["steer_id"],
-                    required,
-                )
-            )
-
-    async def _give_back(
-        self, response_id: str, conversation_id: str, steers: list[Intent]
-    ) -> None:
-        dropped = await intents.drop(self._pool, [steer.id for steer in steers])
-        for steer in steers:
-            if steer.id in dropped:
-                self._bus.announce(
-                    SteerFailed(
-                        conversation_id,
-                        response_id,
-                        steer.payload["connection_id"],
-                        steer.payload["steer_id"],
-                        steer.payload["given"],
-                        "response_not_active",
-                        "The response ended before the input could be used. Send it as a prompt.",
-                    )
-                )
-
     # --- the queue
 
     async def next_waiting(self, conversation_id: str) -> None:
@@ -283,25 +206,3 @@ class Succession:
 class _Written(NamedTuple):
     closing: records.Closing
     begun: Begun | None
-
-
-def successor_prompt(info: ResponseInfo, steers: Sequence[Intent]) -> Prompt:
-    """A prompt that goes on from a response with the input of its steers, in their order.
-
-    It inherits every setting. It goes to whoever steered, and to the followers.
-    """
-    last: dict[str, Any] = steers[-1].payload
-    return Prompt(
-        user_id=last["user_id"],
-        username=last["username"],
-        items=[item for steer in steers for item in steer.payload["items"]],
-        request=info.request,
-        metadata=info.metadata,
-        model=info.model,
-        conversation_id=info.conversation_id,
-        parent_id=info.id,
-        event_ids=[event_id for steer in steers if (event_id := steer.payload["event_id"])],
-        intent_ids=[steer.id for steer in steers],
-        connection_ids=sorted({steer.payload["connection_id"] for steer in steers}),
-        response_id=ids.response_id(),
-    )

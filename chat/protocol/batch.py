@@ -1,4 +1,4 @@
-"""A run's events of one pulse, numbered and encoded: frozen, so that a second try sends the same."""
+"""A run's events of one pulse, numbered and encoded: frozen, so that a second try is the same."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

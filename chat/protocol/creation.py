@@ -1,4 +1,4 @@
-"""`response.create`, read: the fields that mean something, checked; hints kept; the rest refused."""
+"""`response.create`, read: what means something is checked, hints are kept, the rest refused."""
 
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ _NEUTRAL: tuple[Any, ...] = (None, [], {})
 
 
 class Creation(msgspec.Struct, frozen=True, kw_only=True):
-    """A prompt. `request` holds what was asked besides its input, as it is kept with the response."""
+    """A prompt. `request` is what was asked besides its input, as it is kept with the response."""
 
     items: list[dict[str, Any]]
     request: dict[str, Any]

@@ -25,7 +25,7 @@ def ending(
     said: bool,
     now: float,
 ) -> Ending:
-    """`stop`: our own reason to stop; `error`: upstream's failure; `finish`: its word at the end."""
+    """`stop`: our own reason to; `error`: upstream's failure; `finish`: its word at the end."""
     if stop is not None:
         status, reason = STOPPED[stop]
         return Ending(status=status, reason=reason, ended_at=now)

@@ -20,7 +20,7 @@ encode_json = _encoder.encode
 
 
 class ResponseInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a response does not change while it runs. `request`: what was asked, less its input."""
+    """What of a response does not change as it runs. `request`: what was asked, less its input."""
 
     id: str
     created_at: int

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 class Follower:
     """Which event of one response comes next, and up to which one there are any.
 
-    `next_number` is the number that the viewer has not been sent yet. `known` is the highest that is
-    kept, as far as this process was told.
+    `next_number` is the number that the viewer has not been sent yet. `known` is the highest that
+    is kept, as far as this process was told.
     """
 
     __slots__ = ("known", "next_number")

@@ -1,4 +1,4 @@
-"""Public identifiers: a prefix that tells the kind, then 32 hex digits from the system's randomness."""
+"""Public identifiers: a prefix that tells the kind, and 32 hex digits of the system's chance."""
 
 import secrets
 

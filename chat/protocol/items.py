@@ -127,7 +127,7 @@ def _parse_part(value: Any, role: str, param: str) -> Item:
         value = {"type": "text", "text": value}
     if not isinstance(value, dict):
         raise BadRequest("invalid_type", f"'{param}' must be an object.", param=param)
-    kind = value.get("type")
+    kind = str(value.get("type"))
     if kind in ("text", "input_text", "output_text"):
         kind = "output_text" if role == "assistant" else "input_text"
     allowed = ("output_text", "refusal") if role == "assistant" else _INPUT_PARTS

@@ -83,7 +83,7 @@ class Processed(Command, frozen=True, kw_only=True):
 
 
 class BadSteer(BadRequest):
-    """A steer that cannot be used: answered by `response.steer.failed` with its input given back."""
+    """A steer that cannot be used: `response.steer.failed` gives its input back."""
 
     def __init__(self, code: str, message: str, previous_response_id: str, given: Any) -> None:
         super().__init__(code, message, param="input")

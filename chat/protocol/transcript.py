@@ -34,7 +34,7 @@ def fold(events: Iterable[str]) -> list[Item]:
 
 
 class Folding:
-    """A fold that is under way. Deltas are gathered and joined once: a fold is linear in its text."""
+    """A fold that is under way. Deltas are joined once, at the end: it is linear in its text."""
 
     def __init__(self) -> None:
         self._items: list[Item] = []

@@ -38,7 +38,7 @@ __all__ = [
 
 
 class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a provider is asked. `items` are in the shapes of `chat.protocol.items`, oldest first."""
+    """What a provider is asked. `items`: in the shapes of `chat.protocol.items`, oldest first."""
 
     model: str
     items: Sequence[dict[str, Any]]
@@ -63,8 +63,8 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
 class ProviderError(Exception):
     """Upstream failed. `code` and `message` are for the user and say what to do.
 
-    `status` is what upstream answered, if it did; `retry_after` is in seconds, if upstream named it.
-    `retriable`: another try, or another provider, may well succeed.
+    `status` is what upstream answered, if it did; `retry_after` is in seconds, if upstream named
+    it. `retriable`: another try, or another provider, may well succeed.
     """
 
     def __init__(

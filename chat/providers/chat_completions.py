@@ -58,7 +58,7 @@ class ChatCompletionsProvider:
             api_key=api_key or "none",
             base_url=base_url,
             max_retries=0,
-            http_client=http_client(self._limits),
+            http_client=http_client(base_url, self._limits),
         )
 
     async def models(self) -> list[str]:

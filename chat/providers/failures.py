@@ -184,10 +184,11 @@ def of_report(report: Any) -> ProviderError:
 
 
 def message_and_code(report: dict[str, Any]) -> tuple[str, str]:
-    """The two that matter of an error object: its message, and its code or else its type."""
+    """What matters of an error object: its message, and its code in words or else its type."""
     said = report.get("message") or report.get("detail") or ""
-    code = report.get("code") or report.get("type") or ""
-    return said if isinstance(said, str) else str(said), str(code).lower()
+    code = report.get("code")
+    named = code if isinstance(code, str) and code else report.get("type") or ""
+    return said if isinstance(said, str) else str(said), str(named).lower()
 
 
 def without_secret(error: ProviderError, secret: str) -> ProviderError:

@@ -1,43 +1,36 @@
-"""How the `openai` client reaches upstream: connection limits, refusals, broken connections.
+"""How the `openai` client reaches upstream: its HTTP client, refusals, broken connections.
 
-Owns the HTTP client under the SDK and turns whatever it raises into a `ProviderError`. Must not
-know what is asked, nor what an answer looks like.
+Owns what is under the SDK, and turns whatever it raises into a `ProviderError`. Must not know what
+is asked, nor what an answer looks like.
 """
 
 import asyncio
 import json
+import logging
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from typing import Any
+from collections.abc import Iterator
 from urllib.request import getproxies
 
-import httpcore2
 import httpx2
 
-from chat.providers import failures, sockets, waiting
+from chat.providers import failures, waiting
 from chat.providers.base import Limits, ProviderError
+from chat.providers.transport import (
+    IDLE_SECONDS,
+    MAX_CONNECTIONS,
+    MAX_IDLE_CONNECTIONS,
+    Transport,
+)
 
-# The SDK's own limit is 1,000, at which it stops without a word. A stream is a connection.
-MAX_CONNECTIONS = 10_000
-MAX_IDLE_CONNECTIONS = 100
-# Below the 5 s after which common servers (uvicorn, Node) close an idle connection: a request that
-# is sent just then is lost.
-IDLE_SECONDS = 3.0
+logger = logging.getLogger(__name__)
+
 MAX_REFUSAL_BYTES = 64 * 1024
 REFUSAL_SECONDS = 5.0
 
-CORE_ERRORS = (
-    httpcore2.TimeoutException,
-    httpcore2.NetworkError,
-    httpcore2.ProtocolError,
-    httpcore2.UnsupportedProtocol,
-    httpcore2.ProxyError,
-)
 
-
-def http_client(limits: Limits) -> httpx2.AsyncClient:
+def http_client(base_url: str, limits: Limits) -> httpx2.AsyncClient:
     """The client to put under the SDK. Reading has no time limit here: `watch` owns that one.
 
     Redirects are not followed: upstream could send us, and the key, wherever it likes.
@@ -45,7 +38,7 @@ def http_client(limits: Limits) -> httpx2.AsyncClient:
     timeout = httpx2.Timeout(None, connect=limits.connect_seconds, pool=limits.connect_seconds)
     hooks = {"response": [_raise_if_refused]}
     if {"http", "https", "all"} & getproxies().keys():
-        # The environment names a proxy; httpx knows how to talk to one, our sockets do not.
+        # The environment names a proxy; httpx knows how to talk to one, our transport does not.
         return httpx2.AsyncClient(
             limits=httpx2.Limits(
                 max_connections=MAX_CONNECTIONS,
@@ -55,56 +48,8 @@ def http_client(limits: Limits) -> httpx2.AsyncClient:
             timeout=timeout,
             event_hooks=hooks,
         )
-    return httpx2.AsyncClient(transport=Transport(), timeout=timeout, event_hooks=hooks)
-
-
-class Transport(httpx2.AsyncBaseTransport):
-    """httpcore's pool over our own sockets. What it raises are httpcore's errors, see `broken`."""
-
-    def __init__(self) -> None:
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpx2.create_ssl_context(),
-            max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=MAX_IDLE_CONNECTIONS,
-            keepalive_expiry=IDLE_SECONDS,
-            network_backend=sockets.Sockets(),
-        )
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        url = request.url
-        response = await self._pool.handle_async_request(
-            httpcore2.Request(
-                method=request.method,
-                url=httpcore2.URL(
-                    scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-                ),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
-            )
-        )
-        return httpx2.Response(
-            response.status,
-            headers=response.headers,
-            stream=_Body(response.stream),
-            extensions=response.extensions,
-        )
-
-    async def aclose(self) -> None:
-        await self._pool.aclose()
-
-
-class _Body(httpx2.AsyncByteStream):
-    """The pool's stream as httpx wants it, without a generator of its own on the way."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream: AsyncIterable[bytes] = stream
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._stream.__aiter__()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()  # type: ignore[attr-defined]  # the pool's streams have it
+    transport = Transport(secure=base_url.lower().startswith("https"))
+    return httpx2.AsyncClient(transport=transport, timeout=timeout, event_hooks=hooks)
 
 
 async def _raise_if_refused(response: httpx2.Response) -> None:
@@ -122,7 +67,7 @@ async def _beginning(response: httpx2.Response) -> bytes:
                 body += piece
                 if len(body) >= MAX_REFUSAL_BYTES:
                     break
-    except (OSError, httpx2.HTTPError, *CORE_ERRORS):
+    except (OSError, httpx2.HTTPError):
         pass  # the status says enough
     return bytes(body[:MAX_REFUSAL_BYTES])
 
@@ -150,31 +95,34 @@ def _message_and_code(body: bytes, content_type: str) -> tuple[str, str]:
     return failures.message_and_code(report if isinstance(report, dict) else found)
 
 
+NO_CONNECTION = {
+    "ConnectError",
+    "InvalidURL",
+    "LocalProtocolError",
+    "ProxyError",
+    "UnsupportedProtocol",
+}
+CUT = {"ReadError", "ReadTimeout", "WriteError", "WriteTimeout"}
+
+
 def broken(error: Exception) -> ProviderError:
-    """What an exception of the SDK, httpx, httpcore or a socket means."""
+    """What an exception of the SDK, of httpx or of a socket means."""
     chain = list(_causes(error))
     names = {type(each).__name__ for each in chain}
     if "PoolTimeout" in names:
         return failures.unreachable("too many answers are streaming at once")
-    if names & {"ConnectTimeout"}:
+    if "ConnectTimeout" in names:
         return failures.unreachable("it did not accept the connection in time")
-    if names & {
-        "ConnectError",
-        "ProxyError",
-        "UnsupportedProtocol",
-        "InvalidURL",
-        "LocalProtocolError",
-    }:
+    if names & NO_CONNECTION:
         return failures.unreachable(_why_no_connection(chain))
-    if names & {"UnicodeEncodeError"}:
+    if "UnicodeEncodeError" in names:
         return failures.invalid_prompt("The prompt holds characters that are none. Leave them out.")
-    if names & {"RemoteProtocolError"}:
+    if "RemoteProtocolError" in names:
         ended = any("disconnected" in str(each) or "closed" in str(each) for each in chain)
         return failures.cut() if ended else failures.unreadable("not HTTP")
-    if names & {"ReadError", "WriteError", "ReadTimeout", "WriteTimeout"} or any(
-        isinstance(each, OSError) for each in chain
-    ):
+    if names & CUT or any(isinstance(each, OSError) for each in chain):
         return failures.cut()
+    logger.error("Upstream failed in a way that is not known", exc_info=error)
     return failures.unreadable(type(error).__name__)
 
 

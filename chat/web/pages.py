@@ -4,9 +4,7 @@ Owns what the browser reads over plain HTTP; everything about a conversation's c
 socket. What is not the asker's own looks as if it did not exist.
 """
 
-import inspect
 import json
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from chat import services
 from chat.models import Conversation
+from chat.protocol.errors import NotFound
 from chat.web.forms import TitleForm
 
 CONVERSATIONS_A_PAGE = 30
@@ -50,7 +49,7 @@ def _chat_page(request: HttpRequest, shown: Conversation | None) -> HttpResponse
         "user": request.user.get_username(),
         "conversation": _row(shown) if shown else None,
         "conversations": _list(request, "", ""),
-        "models": _serve(services.available_models),
+        "models": async_to_sync(services.available_models)(),
         "addresses": {
             "home": reverse("home"),
             "conversations": reverse("conversations"),
@@ -68,9 +67,10 @@ def _chat_page(request: HttpRequest, shown: Conversation | None) -> HttpResponse
 def conversations(request: HttpRequest) -> HttpResponse:
     """GET: a page of the sidebar, by `q` in the title, after the row `before`. POST: a new one."""
     if not request.user.is_authenticated:
-        return _refusal(401, "signed_out", "Sign in again.")
+        return _signed_out()
     if request.method == "POST":
-        return JsonResponse(_row(_serve(services.create_conversation, request.user)), status=201)
+        made = async_to_sync(services.create_conversation)(request.user.pk)
+        return JsonResponse({"id": made, "title": ""}, status=201)
     found = _list(request, request.GET.get("q", ""), request.GET.get("before", ""))
     return JsonResponse(found)
 
@@ -78,23 +78,27 @@ def conversations(request: HttpRequest) -> HttpResponse:
 @require_POST
 def rename(request: HttpRequest, conversation_id: str) -> HttpResponse:
     if not request.user.is_authenticated:
-        return _refusal(401, "signed_out", "Sign in again.")
+        return _signed_out()
     form = TitleForm(_body(request))
     if not form.is_valid():
         return _refusal(400, "invalid_title", " ".join(form.errors["title"]))
-    shown = _own(request, conversation_id)
     title = form.cleaned_data["title"]
-    _serve(services.rename_conversation, request.user, shown.id, title)
-    return JsonResponse(_row(shown) | {"title": title})
+    try:
+        async_to_sync(services.rename_conversation)(request.user.pk, conversation_id, title)
+    except NotFound as error:
+        return _refusal(404, error.code, error.message)
+    return JsonResponse({"id": conversation_id, "title": title})
 
 
 @require_POST
 def delete(request: HttpRequest, conversation_id: str) -> HttpResponse:
     if not request.user.is_authenticated:
-        return _refusal(401, "signed_out", "Sign in again.")
-    shown = _own(request, conversation_id)
-    _serve(services.delete_conversation, request.user, shown.id)
-    return JsonResponse({"id": shown.id, "deleted": True})
+        return _signed_out()
+    try:
+        async_to_sync(services.delete_conversation)(request.user.pk, conversation_id)
+    except NotFound as error:
+        return _refusal(404, error.code, error.message)
+    return JsonResponse({"id": conversation_id, "deleted": True})
 
 
 def _own(request: HttpRequest, conversation_id: str) -> Conversation:
@@ -149,12 +153,9 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
+def _signed_out() -> JsonResponse:
+    return _refusal(401, "signed_out", "Sign in again.")
+
+
 def _refusal(status: int, code: str, message: str) -> JsonResponse:
     return JsonResponse({"error": {"code": code, "message": message}}, status=status)
-
-
-def _serve(service: Callable[..., Any], *arguments: Any) -> Any:
-    """The services live on the engine's loop; these views in a thread."""
-    if inspect.iscoroutinefunction(service):
-        return async_to_sync(service)(*arguments)
-    return service(*arguments)

@@ -1,8 +1,9 @@
 """The servers that can host the application, each told to drain before it stops.
 
-Daphne has no lifespan events, and its own SIGTERM drops connections where they stand; uvicorn waits
-for connections to close by themselves. So signals are ours: the engine drains while the server still
-serves, then clients are sent away with a code on which they come back, then the server stops.
+Daphne has no lifespan events, and its own SIGTERM drops connections where they stand; uvicorn
+waits for connections to close by themselves. So signals are ours: the engine drains while the
+server still serves, then clients are sent away with a code on which they come back, then the server
+stops.
 """
 
 import asyncio

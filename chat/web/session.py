@@ -5,13 +5,10 @@ nothing here waits for a stream.
 """
 
 import asyncio
-import hashlib
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 from django.conf import settings
 
 from chat import services
@@ -25,12 +22,12 @@ from chat.protocol import lifecycle, requests
 from chat.protocol.batch import Batch
 from chat.protocol.errors import BadRequest, RateLimited, Unauthorized, Unavailable, WireError
 from chat.protocol.follower import Window
-from chat.protocol.rate import TokenBucket
 from chat.protocol.requests import Command
 from chat.services import Asker
 from chat.web.connection import Connection
 from chat.web.control import Control
 from chat.web.followings import Followings
+from chat.web.intake import Intake, Work
 from chat.web.lane import Lane
 from chat.web.outbox import Outbox, Stream
 from chat.web.prompting import Prompting
@@ -39,7 +36,6 @@ from chat.web.unstored import Unstored
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 100
-TOLD_SECONDS = 0.25  # How often a client that sends too much is told so.
 LIMIT_GRACE_SECONDS = 60.0  # How long a running response may outlast the connection's time.
 
 SIGNED_OUT = 4401
@@ -48,17 +44,10 @@ GOING_AWAY = 1001
 RESTARTING = 1012
 
 
-class Work(NamedTuple):
-    """A command on its lane, with the digest of its frame if it bore an id, and its stream's name."""
-
-    command: Command
-    event_hash: str | None
-
-
 class Session:
-    """`send` delivers a text frame, `close` ends the connection with a code. Both are the server's.
+    """`send` delivers a text frame, `close` ends the connection with a code: both the server's.
 
-    Made when a connection opens; `start` first, `finish` last. It is the `Viewer` of its connection.
+    Made when a connection opens; `start` first, `finish` last. To the engine it is a `Viewer`.
     """
 
     def __init__(
@@ -89,10 +78,7 @@ class Session:
         self.connection = Connection(engine, identity, outbox, extended=extended)
         self.connection_id = self.connection.connection_id
         self._outbox = outbox
-        self._bucket = TokenBucket(
-            per_second=chat.frames_per_second, burst=chat.frames_burst, now=time.monotonic()
-        )
-        self._told_at = 0.0
+        self._intake = Intake(self.connection)
         self._followings = Followings(self.connection, self)
         self._unstored = Unstored(self.connection)
         self._control = Control(self.connection, self._unstored)
@@ -129,30 +115,24 @@ class Session:
 
     def receive(self, text: str | None) -> None:
         """A frame came; None: a binary one. Returns at once."""
-        if not self._bucket.take(time.monotonic()):
-            self._tell_rate()
+        work = self._intake.read(text)
+        if work is None:
             return
-        frame: dict[str, Any] = {}
         try:
-            if text is None:
-                raise BadRequest("invalid_frame", "Frames are text, not binary.")
-            frame = requests.decode(text, settings.CHAT.max_frame_bytes)
-            if str(frame.get("type", "")).startswith("interject:"):
-                self.connection.extended = True
-            self._take(requests.parse(frame), frame)
+            self._take(work)
         except WireError as error:
-            self._refuse(error, frame)
+            self._refuse_command(error, work.command)
 
-    def _take(self, command: Command, frame: dict[str, Any]) -> None:
-        match command:
-            case requests.Ack():
-                self._acknowledge(command)
+    def _take(self, work: Work) -> None:
+        match work.command:
+            case requests.Ack() as ack:
+                self._acknowledge(ack)
             case requests.Processed():
                 pass
-            case requests.Unfollow():
-                self._followings.unfollow(command)
-            case _:
-                if not self._lanes[_lane_of(command)].put(Work(command, _digest(command, frame))):
+            case requests.Unfollow() as unfollow:
+                self._followings.unfollow(unfollow)
+            case command:
+                if not self._lanes[_lane_of(command)].put(work):
                     raise RateLimited(
                         "rate_limit_exceeded", "Too many frames wait already. Try again in 1s."
                     )
@@ -306,14 +286,6 @@ class Session:
 
     # --- answers
 
-    def _refuse(self, error: WireError, frame: dict[str, Any]) -> None:
-        self.connection.refuse(
-            error,
-            event_id=_id(frame, "event_id"),
-            stream_id=_id(frame, "stream_id"),
-            response_id=_id(frame, "response_id"),
-        )
-
     def _refuse_command(self, error: WireError, command: Command) -> None:
         self.connection.refuse(
             error,
@@ -321,18 +293,6 @@ class Session:
             stream_id=getattr(command, "stream_id", None),
             response_id=getattr(command, "response_id", None),
         )
-
-    def _tell_rate(self) -> None:
-        now = time.monotonic()
-        if now - self._told_at >= TOLD_SECONDS:
-            self._told_at = now
-            wait = self._bucket.wait()
-            self.connection.refuse(
-                RateLimited(
-                    "rate_limit_exceeded",
-                    f"Too many frames: this one was dropped. Try again in {wait:.2f}s.",
-                )
-            )
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -344,16 +304,3 @@ def _lane_of(command: Command) -> str:
     if isinstance(command, requests.Create):
         return "prompts"
     return "reads" if isinstance(command, requests.Follow) else "control"
-
-
-def _digest(command: Command, frame: dict[str, Any]) -> str | None:
-    """What tells the same frame from another with the same id. The connection's names do not."""
-    if command.event_id is None:
-        return None
-    said = {name: value for name, value in frame.items() if name not in ("event_id", "stream_id")}
-    return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
-
-
-def _id(frame: dict[str, Any], name: str) -> str | None:
-    value = frame.get(name)
-    return value if isinstance(value, str) and len(value) <= 64 else None

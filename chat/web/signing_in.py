@@ -19,7 +19,7 @@ USED_SECONDS = 60
 
 
 async def identify(scope: dict[str, Any]) -> Identity | None:
-    """The identity that a handshake proves, or None. A key needs no origin, a cookie the exact one."""
+    """Who a handshake proves to be, or None. A key needs no origin, a cookie the exact one."""
     headers = {name: value.decode("latin1") for name, value in scope["headers"]}
     authorization = headers.get(b"authorization", "")
     if authorization:

@@ -1,13 +1,5 @@
-"""What is kept.
+"""Conversations, their responses and items, and what must hold of them whatever the code does."""
 
-Owns the tables and the constraints that hold whatever the code does. Must not know about sockets,
-providers or the wire. `Log`, `Lease` and `Intent` are written by `chat.engine` alone, in SQL; a
-`save()` of one of their rows could bring a fenced writer back to life.
-"""
-
-from typing import Any
-
-from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
@@ -15,29 +7,12 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Left, Now, NullIf
 
+from chat.models.accounts import User
+from chat.models.fields import PublicIdField
 from chat.protocol import ids, lifecycle
 
 # `to_tsvector` refuses a text whose lexemes take more than 1 MB.
 SEARCHED_CHARS = 100_000
-
-
-class PublicIdField(models.CharField):
-    """A public identifier (`chat.protocol.ids`).
-
-    Spelled out, the column's type spares each key and foreign key the second index that Django adds
-    to a `varchar` for LIKE: nobody looks ids up by a part of them, and items are inserted often.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["max_length"] = ids.MAX_ID_CHARS
-        super().__init__(*args, **kwargs)
-
-    def db_type(self, connection: Any) -> str:
-        return f"character varying({self.max_length})"
-
-
-class User(AbstractUser):
-    """A person or a program's account."""
 
 
 class Conversation(models.Model):
@@ -75,7 +50,7 @@ class Conversation(models.Model):
 
 
 class Response(models.Model):
-    """One run of a model. Responses form a tree by `parent`; siblings never overwrite each other."""
+    """One run of a model. Responses form a tree by `parent`; siblings overwrite nothing."""
 
     class Status(models.TextChoices):
         QUEUED = lifecycle.QUEUED
@@ -167,7 +142,7 @@ class Response(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.id
+        return str(self.id)
 
 
 class Item(models.Model):
@@ -220,151 +195,4 @@ class Item(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.id
-
-
-class Feedback(models.Model):
-    """A person's judgement of a response or of one of its items. Changes nothing in the stream."""
-
-    MAX_TAGS = 10
-    MAX_TAG_CHARS = 40
-    MAX_COMMENT_CHARS = 4_000
-
-    user = models.ForeignKey(User, models.CASCADE, related_name="feedback", db_index=False)
-    response = models.ForeignKey(Response, models.CASCADE, related_name="feedback")
-    item = models.ForeignKey(Item, models.CASCADE, null=True, blank=True, related_name="feedback")
-    rating = models.SmallIntegerField(help_text="1 good, -1 bad, 0 taken back.")
-    tags = ArrayField(models.CharField(max_length=MAX_TAG_CHARS), default=list, blank=True)
-    comment = models.TextField(blank=True, db_default="")
-    created_at = models.DateTimeField(db_default=Now())
-    updated_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        verbose_name_plural = "feedback"
-        constraints = [
-            models.UniqueConstraint(
-                fields=["user", "response", "item"],
-                name="feedback_once",
-                nulls_distinct=False,
-            ),
-            models.CheckConstraint(
-                name="feedback_rating_range", condition=Q(rating__gte=-1, rating__lte=1)
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.rating:+d} on {self.response_id}"
-
-
-class ApiKey(models.Model):
-    """A program's credential. Only a digest of it is kept; `prefix` lets its owner recognise it."""
-
-    user = models.ForeignKey(User, models.CASCADE, related_name="api_keys")
-    name = models.CharField(max_length=100, blank=True, db_default="")
-    prefix = models.CharField(max_length=16)
-    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the key, in hex.")
-    created_at = models.DateTimeField(db_default=Now())
-    last_used_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        verbose_name = "API key"
-
-    def __str__(self) -> str:
-        return f"{self.prefix}…"
-
-
-class WaitingPrompt(models.Model):
-    """A prompt that waits its turn: one queue a conversation, in the order of `id`."""
-
-    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="waiting_prompts")
-    user = models.ForeignKey(User, models.CASCADE, db_index=False)
-    event_id = models.CharField(max_length=64)
-    connection_id = models.CharField(
-        max_length=64, db_default="", help_text="Who gets its events without following."
-    )
-    request = models.JSONField(help_text="The `response.create` frame, parsed.")
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["user", "event_id"], name="waiting_prompt_once")
-        ]
-
-    def __str__(self) -> str:
-        return self.event_id
-
-
-class ReceivedEvent(models.Model):
-    """A client's frame that was done, so that the same `event_id` is done once and answered again."""
-
-    user = models.ForeignKey(User, models.CASCADE, db_index=False)
-    event_id = models.CharField(max_length=64)
-    payload_hash = models.CharField(max_length=64, help_text="SHA-256 of the frame, in hex.")
-    answer = models.JSONField(null=True, help_text="What names its result, for the second answer.")
-    created_at = models.DateTimeField(db_default=Now(), db_index=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["user", "event_id"], name="received_event_once")
-        ]
-
-    def __str__(self) -> str:
-        return self.event_id
-
-
-class Log(models.Model):
-    """The events of a response as they went over the wire, a row a batch, one JSON text a line.
-
-    No foreign key: appending must take no lock on the response. Whoever deletes a response deletes
-    its log.
-    """
-
-    pk = models.CompositePrimaryKey("response_id", "first_number")
-    response_id = PublicIdField()
-    first_number = models.PositiveIntegerField()
-    last_number = models.PositiveIntegerField()
-    events = models.TextField()
-
-    class Meta:
-        db_table = "log"
-        constraints = [
-            models.CheckConstraint(
-                name="log_numbers_ascend",
-                condition=Q(last_number__gte=F("first_number")),
-            )
-        ]
-
-
-class Lease(models.Model):
-    """The time for which one process owns a response. A later attempt fences an earlier one."""
-
-    response_id = PublicIdField(primary_key=True)
-    owner = models.CharField(max_length=64)
-    attempt = models.PositiveIntegerField()
-    until = models.DateTimeField()
-    reruns = models.PositiveSmallIntegerField(db_default=0)
-
-    class Meta:
-        db_table = "lease"
-
-
-class Intent(models.Model):
-    """A cancel or a steer that waits for the process that runs the response."""
-
-    class Kind(models.TextChoices):
-        CANCEL = "cancel", "cancel"
-        STEER = "steer", "steer"
-
-    response_id = PublicIdField(db_index=True)
-    kind = models.CharField(max_length=8, choices=Kind)
-    payload = models.JSONField()
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        db_table = "intent"
-        constraints = [
-            models.CheckConstraint(
-                name="intent_kind_known", condition=Q(kind__in=["cancel", "steer"])
-            )
-        ]
+        return str(self.id)

@@ -1,0 +1,98 @@
+"""Control of a running response: stop it, or give it input. The wish is kept, its runner woken."""
+
+from typing import NamedTuple
+
+import psycopg
+
+from chat import queries, received
+from chat.engine import intents
+from chat.engine.notices import Intended
+from chat.engine.process import Engine
+from chat.protocol import ids, lifecycle
+from chat.protocol.errors import NotFound
+from chat.protocol.requests import BadSteer, Steer
+from chat.services.asking import Asker, Repeated, must_hold, repeated
+
+
+class Accepted(NamedTuple):
+    steer_id: str
+    response_id: str
+    conversation_id: str
+
+
+async def request_cancel(
+    engine: Engine, asker: Asker, response_id: str, seen: int | None
+) -> queries.Target:
+    """Have a response stopped. Returns the response that is meant, which may have ended already."""
+    target = await _target(engine, asker, response_id)
+    if target.response_id is None:
+        raise NotFound("response_not_found", "There is no such response.", param="response_id")
+    if target.status in lifecycle.LIVE:
+        payload = {
+            "asked_by": asker.identity.username,
+            "asked_at": engine.dispatcher.clock(),
+            "seen_sequence_number": seen,
+        }
+        await intents.add(engine.pool, target.response_id, intents.CANCEL, payload)
+        _wake_runner(engine, target)
+    return target
+
+
+async def request_steer(engine: Engine, asker: Asker, steer: Steer) -> Accepted | Repeated:
+    """Give a running response input. Raises `BadSteer`, which gives the input back."""
+    target = await _target(engine, asker, steer.previous_response_id)
+    if target.response_id is None:
+        raise _bad_steer(steer, "response_not_found", "There is no such response.")
+    if target.status not in lifecycle.LIVE:
+        raise _ended_steer(steer, target.status)
+    accepted = Accepted(ids.steer_id(), target.response_id, target.conversation_id or "")
+    payload = {
+        "steer_id": accepted.steer_id,
+        "user_id": asker.identity.user_id,
+        "username": asker.identity.username,
+        "connection_id": asker.connection_id,
+        "event_id": asker.event_id,
+        "items": steer.items,
+        "given": steer.given,
+    }
+    receiving = received.Receiving(
+        asker.identity.user_id, asker.event_id, asker.event_hash, {"steer": list(accepted)}
+    )
+    try:
+        added = await intents.add(
+            engine.pool, target.response_id, intents.STEER, payload, receiving
+        )
+    except psycopg.errors.UniqueViolation:
+        return Repeated(await repeated(engine, asker))
+    if not added:
+        again = await _target(engine, asker, steer.previous_response_id)
+        if again.status in lifecycle.LIVE:
+            raise _bad_steer(steer, "too_many_pending_steers", "Too many steers wait already.")
+        raise _ended_steer(steer, again.status)
+    _wake_runner(engine, target)
+    return accepted
+
+
+def _wake_runner(engine: Engine, target: queries.Target) -> None:
+    assert target.response_id is not None
+    engine.dispatcher.look_for(target.response_id)
+    if target.response_id not in engine.dispatcher.runs:
+        engine.bus.announce(Intended(target.conversation_id or "", target.response_id))
+
+
+def _bad_steer(steer: Steer, code: str, message: str) -> BadSteer:
+    return BadSteer(code, message, steer.previous_response_id, steer.given)
+
+
+def _ended_steer(steer: Steer, status: str | None) -> BadSteer:
+    if status == lifecycle.COMPLETED:
+        return _bad_steer(
+            steer, "response_already_completed", "The response has completed: send a prompt."
+        )
+    return _bad_steer(steer, "response_not_active", "The response has ended: send a prompt.")
+
+
+async def _target(engine: Engine, asker: Asker, response_id: str) -> queries.Target:
+    target = await queries.target(engine.pool, asker.identity, response_id)
+    must_hold(target.holds)
+    return target

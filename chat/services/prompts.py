@@ -1,0 +1,212 @@
+"""Prompts: a response is started, or its prompt waits in the conversation's queue."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import psycopg
+from django.conf import settings
+
+from chat import queries
+from chat.engine import intents, queue
+from chat.engine.process import Engine
+from chat.engine.prompt import Prompt, of_creation
+from chat.protocol import ids, lifecycle
+from chat.protocol.calls import check_calls
+from chat.protocol.creation import Creation
+from chat.protocol.errors import BadRequest, NotFound, Unavailable
+from chat.protocol.items import REFERENCE, Item, plain_text, unanswered_calls
+from chat.queries import Standing
+from chat.services.asking import Asker, Repeated, check_login, must_hold, repeated
+from chat.services.models import choose_model
+
+MAX_CLAIMS = 20
+PREVIEW_CHARS = 2_000
+
+
+class Begun(NamedTuple):
+    response_id: str
+    conversation_id: str
+
+
+class Queued(NamedTuple):
+    conversation_id: str
+    event_id: str
+
+
+class Remembered(NamedTuple):
+    """A parent in a connection's memory, and everything said up to its end."""
+
+    parent_id: str
+    items: Sequence[Item]
+
+
+async def create_response(
+    engine: Engine,
+    asker: Asker,
+    creation: Creation,
+    response_id: str,
+    remembered: Remembered | None = None,
+) -> Begun | Queued | Repeated:
+    """Start a response under the id given, or queue its prompt behind what runs.
+
+    `remembered`: the parent was never stored, and this is what it and those before it said.
+
+    Raises `BadRequest` for what cannot be done, `Unavailable` while the service stops.
+    """
+    model = await choose_model(engine, creation.model)
+    resolved = msgspec.structs.replace(creation, items=await _resolve(engine, asker, creation))
+    try:
+        for _ in range(MAX_CLAIMS):
+            done = await _try_create(engine, asker, resolved, response_id, model, remembered)
+            if done is not None:
+                return done
+    except psycopg.errors.UniqueViolation:
+        return Repeated(await repeated(engine, asker))
+    raise Unavailable("conversation_busy", "The conversation is too busy. Try again in a moment.")
+
+
+async def _try_create(
+    engine: Engine,
+    asker: Asker,
+    creation: Creation,
+    response_id: str,
+    model: str,
+    remembered: Remembered | None,
+) -> Begun | Queued | None:
+    """One try. None: the conversation moved on meanwhile."""
+    standing = await _standing(engine, asker, creation)
+    parent = None if creation.root else standing.parent
+    explicit = creation.previous_response_id is not None
+    if parent is not None and parent.status in lifecycle.LIVE and explicit:
+        raise BadRequest(
+            "previous_response_not_finished",
+            "The previous response still runs: steer it, cancel it, or wait for its end.",
+            param="previous_response_id",
+        )
+    asked = _prompt(asker, creation, response_id, model, standing)
+    waits = parent is not None and parent.status in lifecycle.LIVE
+    if waits or (creation.conversation and not creation.root and standing.others_wait):
+        return await _enqueue(engine, asker, asked, standing)
+    if parent is not None:
+        asked = await _with_held_steers(engine, asked, parent.id)
+        check_calls(standing.parent_calls, asked.items)
+    elif remembered is not None:
+        check_calls(list(unanswered_calls(remembered.items)), asked.items)
+        asked = msgspec.structs.replace(
+            asked, context=remembered.items, previous_response_id=remembered.parent_id
+        )
+    else:
+        check_calls([], asked.items)
+    info = await engine.dispatcher.dispatch(asked)
+    if info is None:
+        return None
+    assert info.conversation_id is not None
+    return Begun(info.id, info.conversation_id)
+
+
+async def _standing(engine: Engine, asker: Asker, creation: Creation) -> Standing:
+    standing = await queries.standing(
+        engine.pool,
+        asker.identity,
+        conversation_id=creation.conversation,
+        response_id=creation.previous_response_id,
+    )
+    must_hold(standing.holds)
+    if creation.conversation and standing.conversation_id is None:
+        raise BadRequest(
+            "conversation_not_found", "There is no such conversation.", param="conversation"
+        )
+    if creation.previous_response_id and standing.parent is None:
+        raise BadRequest(
+            "previous_response_not_found",
+            f"Previous response with id '{creation.previous_response_id}' not found.",
+            param="previous_response_id",
+        )
+    return standing
+
+
+def _prompt(
+    asker: Asker, creation: Creation, response_id: str, model: str, standing: Standing
+) -> Prompt:
+    in_browser = asker.identity.session_key is not None
+    request = creation.request
+    if in_browser and settings.CHAT.system_prompt:
+        request = {"instructions": settings.CHAT.system_prompt, **request}
+    parent = None if creation.root else standing.parent
+    return of_creation(
+        creation,
+        request=request,
+        user_id=asker.identity.user_id,
+        username=asker.identity.username,
+        model=model,
+        conversation_id=standing.conversation_id,
+        origin="web" if in_browser else "api",
+        parent_id=parent.id if parent else None,
+        event_ids=[asker.event_id] if asker.event_id else [],
+        event_hash=asker.event_hash,
+        connection_ids=[asker.connection_id],
+        shown_parent=creation.conversation is not None and not creation.root,
+        response_id=response_id,
+    )
+
+
+async def _enqueue(engine: Engine, asker: Asker, asked: Prompt, standing: Standing) -> Queued:
+    if standing.queue_length >= settings.CHAT.queue_limit:
+        raise BadRequest("queue_full", f"{standing.queue_length} prompts wait already.")
+    conversation_id = standing.conversation_id
+    assert conversation_id is not None
+    event_id = asker.event_id or ids.event_id()
+    kept = ("items", "request", "metadata", "model", "generate")
+    preview = "\n".join(plain_text(item) for item in asked.items)[:PREVIEW_CHARS]
+    await queue.add(
+        engine.pool,
+        conversation_id=conversation_id,
+        user_id=asker.identity.user_id,
+        event_id=event_id,
+        event_hash=asker.event_hash,
+        connection_id=asker.connection_id,
+        request={"prompt": {name: getattr(asked, name) for name in kept}, "preview": preview},
+    )
+    await engine.succession.announce_queue(conversation_id, None, None, None)
+    # What it waits for may have ended as it began to wait.
+    await engine.succession.next_waiting(conversation_id)
+    return Queued(conversation_id, event_id)
+
+
+async def _with_held_steers(engine: Engine, asked: Prompt, parent_id: str) -> Prompt:
+    """Steering input that waited for tool outputs goes before this prompt's."""
+    steers = await intents.held(engine.pool, parent_id)
+    if not steers:
+        return asked
+    items = [item for steer in steers for item in steer.payload["items"]]
+    return msgspec.structs.replace(
+        asked, items=[*items, *asked.items], intent_ids=[steer.id for steer in steers]
+    )
+
+
+async def _resolve(engine: Engine, asker: Asker, creation: Creation) -> list[Item]:
+    """References replaced by copies of what they name."""
+    wanted = [item["id"] for item in creation.items if item["type"] == REFERENCE]
+    if not wanted:
+        return creation.items
+    found = await queries.referenced_items(engine.pool, asker.identity.user_id, wanted)
+    items = []
+    for item in creation.items:
+        if item["type"] != REFERENCE:
+            items.append(item)
+        elif item["id"] in found:
+            items.append({**found[item["id"]], "id": ids.message_id()})
+        else:
+            raise BadRequest("item_not_found", f"There is no item '{item['id']}'.", param="input")
+    return items
+
+
+async def dequeue(engine: Engine, asker: Asker, target_event_id: str) -> str:
+    """Withdraw a waiting prompt of the asker's conversation. Returns the conversation's id."""
+    await check_login(engine, asker.identity)
+    removed = await queue.remove(engine.pool, asker.identity.user_id, target_event_id)
+    if removed is None:
+        raise NotFound("not_waiting", "No such prompt waits.", param="target_event_id")
+    await engine.succession.announce_queue(removed[0], target_event_id, "withdrawn", None)
+    return removed[0]
