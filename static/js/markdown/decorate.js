@@ -60,7 +60,7 @@ function drawFormula(katex, math) {
   const tex = math.textContent ?? "";
   const display = math.getAttribute("data-math") === "display";
   const holder = document.createElement("span");
-  katex.render(tex, holder, { displayMode: display, throwOnError: false, strict: "ignore" });
+  katex.render(tex, holder, { displayMode: display, throwOnError: false, strict: "ignore", errorColor: "inherit" });
   if (drawn.size >= FORMULAS_KEPT) drawn.clear();
   drawn.set(key(math), holder);
   showDrawn(math);

@@ -1,0 +1,122 @@
+"""Reloads, other tabs, lost connections: the text goes on where it was."""
+
+import re
+
+import pytest
+from playwright.async_api import BrowserContext, Page, WebSocketRoute, expect
+
+from tests.browser.chat import ENDLESS, Chat
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_reload_in_mid_stream_shows_the_text_so_far_and_goes_on(chat: Chat) -> None:
+    await chat.begin()
+    before = (await chat.raw())[0]
+    await chat.page.reload()
+    await expect(chat.texts).not_to_be_empty()
+    assert (await chat.raw())[0].startswith(before)
+    await chat.grows(chat.texts.first)
+    await chat.stop()
+
+
+async def test_a_second_tab_shows_the_same_and_can_stop_it(
+    chat: Chat, context: BrowserContext
+) -> None:
+    await chat.begin()
+    other = Chat(await context.new_page())
+    await other.page.goto(chat.page.url)
+    await expect(other.prompts).to_have_text([ENDLESS])
+    await other.grows(other.texts.first)
+    await other.stop()
+    await chat.ends("cancelled")
+    assert await chat.raw() == await other.raw()
+    await chat.say("From the first tab")
+    await expect(other.prompts).to_have_text([ENDLESS, "From the first tab"])
+    await chat.ends()
+    await other.ends()
+    assert await chat.raw() == await other.raw()
+
+
+async def test_somebody_who_types_is_seen_in_another_tab(
+    chat: Chat, context: BrowserContext
+) -> None:
+    await chat.ask("Hello")
+    other = Chat(await context.new_page())
+    await other.page.goto(chat.page.url)
+    await expect(other.prompts).to_have_count(1)
+    await other.box.press_sequentially("Hm")
+    await expect(chat.status).to_contain_text("typing")
+
+
+class Line:
+    """The wire between page and service, which a test may cut."""
+
+    def __init__(self) -> None:
+        self.sockets: list[WebSocketRoute] = []
+        self.is_cut = False
+        self.is_mute = False
+
+    async def connect(self, socket: WebSocketRoute) -> None:
+        if self.is_cut:
+            await socket.close(code=1001)
+            return
+        server = socket.connect_to_server()
+        server.on_message(lambda text: None if self.is_mute else socket.send(text))
+        self.sockets.append(socket)
+
+    async def cut(self) -> None:
+        self.is_cut = True
+        for socket in self.sockets:
+            await socket.close(code=1001)
+        self.sockets.clear()
+
+
+async def cuttable(page: Page) -> Line:
+    line = Line()
+    await page.route_web_socket("**/v1/responses?interject=1", line.connect)
+    await page.reload()
+    return line
+
+
+async def test_a_lost_connection_comes_back_by_itself_and_says_so(chat: Chat) -> None:
+    line = await cuttable(chat.page)
+    await chat.begin()
+    await line.cut()
+    await expect(chat.status).to_contain_text("connection is lost")
+    at_loss = (await chat.raw())[0]
+    await chat.say("Said without a connection")
+    await expect(chat.page.get_by_text("Goes out with the connection")).to_be_visible()
+    line.is_cut = False
+    await expect(chat.status).not_to_contain_text("connection is lost")
+    await expect(chat.prompts).to_have_text([ENDLESS, "Said without a connection"])
+    await expect(chat.answers).to_have_count(2)
+    assert (await chat.raw())[0].startswith(at_loss)
+
+
+async def test_what_was_sent_into_a_dying_connection_is_sent_once(chat: Chat) -> None:
+    line = await cuttable(chat.page)
+    await chat.ask("Hello")
+    line.is_mute = True
+    await chat.say("Did you hear me?")
+    await expect(chat.page.get_by_text("Sending…")).to_be_visible()
+    await chat.page.wait_for_function(  # it was written to the database by then, or was not
+        "() => document.querySelector('.unsettled')"
+    )
+    await line.cut()
+    line.is_mute = line.is_cut = False
+    await expect(chat.prompts).to_have_text(["Hello", "Did you hear me?"])
+    await chat.ends()
+    await chat.page.reload()
+    await expect(chat.prompts).to_have_text(["Hello", "Did you hear me?"])
+    await expect(chat.page.locator(".switcher")).to_have_count(0)
+
+
+async def test_signing_out_elsewhere_leads_to_the_sign_in_page(
+    chat: Chat, context: BrowserContext
+) -> None:
+    await chat.ask("Hello")
+    other = await context.new_page()
+    await other.goto("/accounts/logout/")
+    await other.get_by_role("button", name="Sign Out").click()
+    await expect(chat.page).to_have_url(re.compile("/accounts/login/"))
