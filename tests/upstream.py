@@ -34,12 +34,14 @@ import argparse
 import asyncio
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlsplit
 
 from tests.gate import SECONDS, Gate
 from tests.upstream_script import (
@@ -58,6 +60,7 @@ from tests.upstream_script import (
 Answerer = Script | Callable[["Seen"], Script]
 NOW = time.monotonic
 SCRIPT_SECONDS = 600.0
+TURNS_TO_BE_READ = 3
 
 
 class Seen:
@@ -127,22 +130,34 @@ class Seen:
 
 
 class Upstream:
-    """The server. `requests` are all that arrived, oldest first; `connections` counts sockets."""
+    """The server.
 
-    def __init__(self, script: Answerer | None = None, models: Sequence[str] = ("test-model",)):
+    `requests` are all that arrived, oldest first; `connections` counts the sockets there ever were,
+    `live` holds those that are open. `refuse_at_once`: raw bytes with which every request is
+    answered as soon as its head is there; the body is not read any more.
+    """
+
+    def __init__(
+        self,
+        script: Answerer | None = None,
+        models: Sequence[str] = ("test-model",),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.script: Answerer = script or whole("Hello, ", "world", "!")
+        self.refuse_at_once: bytes | None = None
         self.scripts: dict[str, Answerer] = {}
         self.models = list(models)
         self.requests: list[Seen] = []
         self.connections = 0
         self.port = 0
-        self._live: set[_Connection] = set()
+        self.live: set[_Connection] = set()
+        self._tls = tls
         self._changed = Gate()
         self._server: asyncio.Server | None = None
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/v1"
 
     @property
     def open_streams(self) -> int:
@@ -161,13 +176,15 @@ class Upstream:
     async def start(self, port: int = 0) -> None:
         loop = asyncio.get_running_loop()
         listener = socket.create_server(("127.0.0.1", port), backlog=4096)
-        self._server = await loop.create_server(lambda: _Connection(self), sock=listener)
+        self._server = await loop.create_server(
+            lambda: _Connection(self), sock=listener, backlog=4096, ssl=self._tls
+        )
         self.port = listener.getsockname()[1]
 
     async def stop(self) -> None:
         assert self._server is not None
         self._server.close()
-        live = list(self._live)
+        live = list(self.live)
         for connection in live:
             connection.abort()
         await asyncio.gather(*(connection.gone() for connection in live))
@@ -233,10 +250,10 @@ class Upstream:
 
     def joined(self, connection: "_Connection") -> None:
         self.connections += 1
-        self._live.add(connection)
+        self.live.add(connection)
 
     def left(self, connection: "_Connection") -> None:
-        self._live.discard(connection)
+        self.live.discard(connection)
         self.changed()
 
     def answer_to(self, seen: Seen) -> Script:
@@ -246,7 +263,7 @@ class Upstream:
         return answerer(seen) if callable(answerer) else answerer
 
     def _answerer(self, seen: Seen) -> Answerer:
-        path = seen.path.partition("?")[0]
+        path = urlsplit(seen.path).path
         for key in (seen.prompt, seen.json.get("model", ""), path):
             if key in self.scripts:
                 return self.scripts[key]
@@ -276,8 +293,7 @@ class _Connection(asyncio.Protocol):
         self._lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none of asyncio's
         self._upstream.joined(self)
 
     def data_received(self, data: bytes) -> None:
@@ -319,6 +335,10 @@ class _Connection(asyncio.Protocol):
             return
         head, found, rest = bytes(self._inbox).partition(b"\r\n\r\n")
         if not found:
+            return
+        if self._upstream.refuse_at_once is not None:
+            self._transport.write(self._upstream.refuse_at_once)
+            self._transport.pause_reading()
             return
         line, *fields = head.decode("latin-1").split("\r\n")
         pairs = (each.split(":", 1) for each in fields)
@@ -392,6 +412,9 @@ class _Connection(asyncio.Protocol):
         if self._seen is not None:
             self._seen.bytes_sent += len(piece)
         await self._writable.wait()
+        # A client in this loop reads each piece by itself: cuts are cuts.
+        for _ in range(TURNS_TO_BE_READ):
+            await asyncio.sleep(0)
 
     def _conclude(self, script: Script) -> None:
         if script.raw or script.framing == "close":

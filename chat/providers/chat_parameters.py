@@ -14,14 +14,14 @@ from chat.providers import failures
 from chat.providers.base import ModelRequest
 from chat.providers.chat_messages import messages
 
-OPENAI_HOSTS = ("api.openai.com", ".openai.azure.com")
+OPENAI_HOSTS = (".api.openai.com", ".openai.azure.com")
 CHOICES = {"auto", "none", "required"}
 
 
 def is_openai(base_url: str) -> bool:
     """Whether the address is OpenAI's own API (or Azure's of it), which deprecates `max_tokens`."""
     host = urlsplit(base_url).hostname or ""
-    return host.endswith(OPENAI_HOSTS)
+    return f".{host}".endswith(OPENAI_HOSTS)
 
 
 def body(request: ModelRequest, *, openai: bool) -> dict[str, Any]:

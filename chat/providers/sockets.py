@@ -7,13 +7,20 @@ HTTP.
 """
 
 import asyncio
+import socket
 import ssl
+from collections.abc import Callable, Coroutine
+from functools import partial
+from itertools import zip_longest
 from typing import Any, cast
 
 # What may wait unread in a connection. Beyond it TCP holds the sender.
 MAX_UNREAD_BYTES = 128 * 1024
 # As in RFC 8305: how long one address may take before the next is tried beside it.
 NEXT_ADDRESS_SECONDS = 0.25
+
+Address = tuple[int, str]
+Attempt = Callable[[], Coroutine[Any, Any, "Connection"]]
 
 
 class Connection(asyncio.Protocol):
@@ -52,10 +59,14 @@ class Connection(asyncio.Protocol):
         return data
 
     async def write(self, data: bytes) -> None:
-        """Returns when most of it has left. What a lost connection did not take is not missed."""
+        """Returns when most of it has left, or something came back.
+
+        A server may answer before it has read everything, and then read no more. What a lost
+        connection did not take is not missed: reading tells.
+        """
         assert self._transport is not None
         self._transport.write(data)
-        while self._is_full and not self._ended:
+        while self._is_full and self.is_quiet:
             self._writer = self._loop.create_future()
             await self._writer
 
@@ -76,10 +87,12 @@ class Connection(asyncio.Protocol):
             self._is_held = True
             self._transport.pause_reading()
         _wake(self._reader)
+        _wake(self._writer)
 
     def eof_received(self) -> None:
         self._ended = True
         _wake(self._reader)
+        _wake(self._writer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._ended = True
@@ -108,10 +121,72 @@ async def connect(
     Raises TimeoutError, and OSError for everything else (a TLS failure is one too).
     """
     loop = asyncio.get_running_loop()
-    options: dict[str, Any] = {}
-    if isinstance(loop, asyncio.BaseEventLoop):
-        # uvloop tries the addresses one after another and does not know the option.
-        options["happy_eyeballs_delay"] = NEXT_ADDRESS_SECONDS
+
+    async def attempt(family: int, address: str) -> Connection:
+        _, connection = await loop.create_connection(
+            Connection,
+            address,
+            port,
+            family=family,
+            ssl=tls,
+            server_hostname=host if tls else None,
+        )
+        return connection
+
     async with asyncio.timeout(seconds):
-        _, connection = await loop.create_connection(Connection, host, port, ssl=tls, **options)
-    return connection
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = _alternating([(family, str(where[0])) for family, *_, where in found])
+        return await _first_of([partial(attempt, *each) for each in addresses])
+
+
+def _alternating(addresses: list[Address]) -> list[Address]:
+    """IPv6 and IPv4 in turn, the system's favourite first: one of them may lead nowhere."""
+    favourites = [each for each in addresses if each[0] == addresses[0][0]]
+    others = [each for each in addresses if each[0] != addresses[0][0]]
+    pairs = zip_longest(favourites, others)
+    return [each for pair in pairs for each in pair if each is not None]
+
+
+async def _first_of(attempts: list[Attempt]) -> Connection:
+    """The first attempt that succeeds; each begins when the one before fails, or takes its time.
+
+    asyncio's own way of doing this loses a socket when it is cancelled at the wrong moment, and
+    uvloop has none.
+    """
+    tasks: list[asyncio.Task[Connection]] = []
+    winner = None
+    try:
+        for attempt in attempts:
+            tasks.append(asyncio.create_task(attempt()))
+            is_last = len(tasks) == len(attempts)
+            winner = await _winner(tasks, None if is_last else NEXT_ADDRESS_SECONDS)
+            if winner is not None:
+                return winner.result()
+    finally:
+        for task in tasks:
+            if task is not winner:
+                task.add_done_callback(_abort_late)
+                task.cancel()
+    raise tasks[0].exception() or OSError("not connected")
+
+
+async def _winner(
+    tasks: list[asyncio.Task[Connection]], patience: float | None
+) -> asyncio.Task[Connection] | None:
+    """A task that has connected. None: try the next beside it; without patience: all failed."""
+    running = {task for task in tasks if not task.done()}
+    while running:
+        done, running = await asyncio.wait(
+            running, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in done:
+            if task.exception() is None:
+                return task
+        if patience is not None:
+            return None
+    return None
+
+
+def _abort_late(task: asyncio.Task[Connection]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().abort()

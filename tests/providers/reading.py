@@ -1,6 +1,6 @@
 """Reading an answer to its end, and saying what it came to, however it was cut into deltas."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,14 +68,14 @@ def joined(deltas: Sequence[Delta]) -> Heard:
     return heard
 
 
-def asking(text: str = "Hello", **settings: Any) -> ModelRequest:
+def asking(prompt: str = "Hello", /, **settings: Any) -> ModelRequest:
     """A request with one prompt."""
-    prompt = {
+    item = {
         "type": "message",
         "role": "user",
-        "content": [{"type": "input_text", "text": text}],
+        "content": [{"type": "input_text", "text": prompt}],
     }
-    return ModelRequest(**{"model": "test-model", "items": [prompt], **settings})
+    return ModelRequest(**{"model": "test-model", "items": [item], **settings})
 
 
 async def deltas_of(provider: Provider, request: ModelRequest) -> list[Delta]:
@@ -88,7 +88,11 @@ async def deltas_of(provider: Provider, request: ModelRequest) -> list[Delta]:
     return deltas
 
 
-async def hear(provider: Provider, request: ModelRequest | str = "Hello") -> Heard:
+async def hear(
+    provider: Provider,
+    request: ModelRequest | str = "Hello",
+    on_batch: Callable[[], None] = lambda: None,
+) -> Heard:
     """The answer, joined; an error, if it failed, beside what was said before."""
     if isinstance(request, str):
         request = asking(request)
@@ -99,6 +103,7 @@ async def hear(provider: Provider, request: ModelRequest | str = "Hello") -> Hea
             async for batch in batches:
                 assert batch, "a batch was empty"
                 deltas += batch
+                on_batch()
     except ProviderError as raised:
         error = raised
     heard = joined(deltas)
