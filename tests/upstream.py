@@ -35,98 +35,17 @@ import asyncio
 import json
 import socket
 import ssl
-import struct
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, cast
 from urllib.parse import urlsplit
 
 from tests.gate import SECONDS, Gate
-from tests.upstream_script import (
-    CUT,
-    HANG,
-    RESET,
-    Accident,
-    Endlessly,
-    Every,
-    Script,
-    Step,
-    asked_for,
-    whole,
-)
+from tests.upstream_connection import Connection
+from tests.upstream_script import Script, asked_for, whole
+from tests.upstream_seen import NOW, Seen
 
-Answerer = Script | Callable[["Seen"], Script]
-NOW = time.monotonic
-SCRIPT_SECONDS = 600.0
-TURNS_TO_BE_READ = 3
-
-
-class Seen:
-    """One request, and what became of its answer."""
-
-    def __init__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
-        self.method = method
-        self.path = path
-        self.headers = headers
-        self.body = body
-        self.arrived_at = NOW()
-        self.bytes_sent = 0
-        self.answered_at: float | None = None
-        self.closed_at: float | None = None
-        self._answered = Gate("the end of the answer")
-        self._closed = Gate("the closing by the client")
-
-    @property
-    def json(self) -> dict[str, Any]:
-        found = json.loads(self.body or b"{}")
-        assert isinstance(found, dict)
-        return found
-
-    @property
-    def prompt(self) -> str:
-        """The text of the last user message."""
-        for message in reversed(self.json.get("messages", [])):
-            if message["role"] == "user":
-                content = message["content"]
-                if isinstance(content, str):
-                    return content
-                return "\n".join(part.get("text", "") for part in content)
-        return ""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether its answer is still being given to a client that is still there."""
-        return self.answered_at is None and self.closed_at is None
-
-    async def closed(self, seconds: float = SECONDS) -> float:
-        """When the connection was closed: by the client, unless the script did it."""
-        await self._closed.passed(seconds)
-        return self._when(self.closed_at)
-
-    def wait_closed(self, seconds: float = SECONDS) -> float:
-        self._closed.wait(seconds)
-        return self._when(self.closed_at)
-
-    async def answered(self, seconds: float = SECONDS) -> float:
-        """When the whole script was sent."""
-        await self._answered.passed(seconds)
-        return self._when(self.answered_at)
-
-    def mark_answered(self) -> None:
-        self.answered_at = NOW()
-        self._answered.open()
-
-    def mark_closed(self) -> None:
-        if self.closed_at is None:
-            self.closed_at = NOW()
-            self._closed.open()
-
-    @staticmethod
-    def _when(moment: float | None) -> float:
-        assert moment is not None
-        return moment
+Answerer = Script | Callable[[Seen], Script]
 
 
 class Upstream:
@@ -150,7 +69,7 @@ class Upstream:
         self.requests: list[Seen] = []
         self.connections = 0
         self.port = 0
-        self.live: set[_Connection] = set()
+        self.live: set[Connection] = set()
         self._tls = tls
         self._changed = Gate()
         self._server: asyncio.Server | None = None
@@ -177,7 +96,7 @@ class Upstream:
         loop = asyncio.get_running_loop()
         listener = socket.create_server(("127.0.0.1", port), backlog=4096)
         self._server = await loop.create_server(
-            lambda: _Connection(self), sock=listener, backlog=4096, ssl=self._tls
+            lambda: Connection(self), sock=listener, backlog=4096, ssl=self._tls
         )
         self.port = listener.getsockname()[1]
 
@@ -248,11 +167,11 @@ class Upstream:
         before, self._changed = self._changed, Gate("what was waited for")
         before.open()
 
-    def joined(self, connection: "_Connection") -> None:
+    def joined(self, connection: "Connection") -> None:
         self.connections += 1
         self.live.add(connection)
 
-    def left(self, connection: "_Connection") -> None:
+    def left(self, connection: "Connection") -> None:
         self.live.discard(connection)
         self.changed()
 
@@ -274,168 +193,6 @@ class Upstream:
         if path != "/v1/chat/completions":
             return Script([b"{}"], status=404, content_type="application/json")
         return asked_for(seen.prompt) or self.script
-
-
-class _Gone(Exception):
-    """The connection is not there any more."""
-
-
-class _Connection(asyncio.Protocol):
-    """One connection of a client: requests in, scripts out, one after another."""
-
-    def __init__(self, upstream: Upstream) -> None:
-        self._upstream = upstream
-        self._inbox = bytearray()
-        self._seen: Seen | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._lost = asyncio.Event()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none of asyncio's
-        self._upstream.joined(self)
-
-    def data_received(self, data: bytes) -> None:
-        self._inbox += data
-        self._next()
-
-    def eof_received(self) -> None:
-        self._left()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._left()
-        self._lost.set()
-        self._upstream.left(self)
-
-    def pause_writing(self) -> None:
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        self._writable.set()
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    async def gone(self) -> None:
-        await self._lost.wait()
-        if self._task is not None:
-            await asyncio.wait({self._task})
-
-    def _left(self) -> None:
-        if self._seen is not None:
-            self._seen.mark_closed()
-        if self._task is not None:
-            self._task.cancel()
-        self._upstream.changed()
-
-    def _next(self) -> None:
-        """Answer the request that has arrived, if all of it has and none is being answered."""
-        if self._task is not None and not self._task.done():
-            return
-        head, found, rest = bytes(self._inbox).partition(b"\r\n\r\n")
-        if not found:
-            return
-        if self._upstream.refuse_at_once is not None:
-            self._transport.write(self._upstream.refuse_at_once)
-            self._transport.pause_reading()
-            return
-        line, *fields = head.decode("latin-1").split("\r\n")
-        pairs = (each.split(":", 1) for each in fields)
-        headers = {name.strip().lower(): value.strip() for name, value in pairs}
-        length = int(headers.get("content-length", 0))
-        if len(rest) < length:
-            return
-        method, path, _ = line.split(" ")
-        self._inbox = bytearray(rest[length:])
-        self._seen = Seen(method, path, headers, rest[:length])
-        script = self._upstream.answer_to(self._seen)
-        self._task = asyncio.get_running_loop().create_task(self._answer(self._seen, script))
-
-    async def _answer(self, seen: Seen, script: Script) -> None:
-        with suppress(_Gone):
-            for step in script.before_head:
-                await self._take(step, script)
-            if not script.raw:
-                self._transport.write(_head(script))
-            for step in script.pieces:
-                await self._take(step, script)
-            self._conclude(script)
-            seen.mark_answered()
-            self._upstream.changed()
-            if not self._transport.is_closing():
-                asyncio.get_running_loop().call_soon(self._next)
-
-    async def _take(self, step: Step, script: Script) -> None:
-        match step:
-            case bytes():
-                await self._write(step, script)
-            case Gate():
-                await step.passed(SCRIPT_SECONDS)
-            case Every():
-                await self._pace(step, script)
-            case Endlessly():
-                while True:
-                    await self._write(step.piece, script)
-                    await asyncio.sleep(step.seconds)
-            case Accident():
-                await self._suffer(step)
-
-    async def _pace(self, step: Every, script: Script) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        for number, piece in enumerate(step.pieces):
-            await asyncio.sleep(max(0.0, began + number / step.per_second - loop.time()))
-            await self._write(piece, script)
-
-    async def _suffer(self, accident: Accident) -> None:
-        if accident is HANG:
-            await self._lost.wait()
-            raise _Gone
-        if self._seen is not None:
-            self._seen.mark_answered()
-        if accident is CUT:
-            self._transport.close()
-        elif accident is RESET:
-            # Lingering for zero seconds makes the kernel send RST instead of FIN.
-            linger = struct.pack("ii", 1, 0)
-            sock = self._transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            self._transport.abort()
-        raise _Gone
-
-    async def _write(self, piece: bytes, script: Script) -> None:
-        if script.framing == "chunked" and not script.raw:
-            self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-        else:
-            self._transport.write(piece)
-        if self._seen is not None:
-            self._seen.bytes_sent += len(piece)
-        await self._writable.wait()
-        # A client in this loop reads each piece by itself: cuts are cuts.
-        for _ in range(TURNS_TO_BE_READ):
-            await asyncio.sleep(0)
-
-    def _conclude(self, script: Script) -> None:
-        if script.raw or script.framing == "close":
-            self._transport.close()
-        elif script.framing == "chunked":
-            self._transport.write(b"0\r\n\r\n")
-
-
-def _head(script: Script) -> bytes:
-    headers = dict(script.headers)
-    if script.content_type is not None:
-        headers["content-type"] = script.content_type
-    if script.framing == "chunked":
-        headers["transfer-encoding"] = "chunked"
-    elif script.framing == "length":
-        body = b"".join(piece for piece in script.pieces if isinstance(piece, bytes))
-        headers["content-length"] = str(len(body))
-    else:
-        headers["connection"] = "close"
-    lines = [f"HTTP/1.1 {script.status} Scripted", *(f"{k}: {v}" for k, v in headers.items())]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
 async def _main(port: int) -> None:

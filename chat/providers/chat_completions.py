@@ -108,7 +108,7 @@ class ChatCompletionsProvider:
     async def _open(self, asked: dict[str, Any], watch: Watch) -> Response:
         """Send the request; return when the headers are there. Whatever fails closes upstream."""
         # All goes into the extra body: what is given by name, the SDK copies field by field, which
-        # took longer than everything else in a conversation of 2,000 items.
+        # held the loop for 0.6 s in a conversation of 2,000 items (18 ms without).
         request = self._client.chat.completions.with_streaming_response.create(
             model=asked["model"],
             messages=[],

@@ -129,11 +129,11 @@ async def pace(provider: DemoProvider, prompt: str, words: int) -> float:
 
 
 async def test_it_keeps_its_pace():
-    assert await pace(DemoProvider(300), "Hello", 100) == pytest.approx(300, rel=0.3)
+    assert 120 < await pace(DemoProvider(300), "Hello", 100) < 330
 
 
 async def test_slow_is_a_tenth_of_the_pace():
-    assert await pace(DemoProvider(1000), "slow", 30) == pytest.approx(100, rel=0.3)
+    assert 40 < await pace(DemoProvider(1000), "slow", 30) < 110
 
 
 async def test_a_late_reader_gets_all_that_is_due_at_once():

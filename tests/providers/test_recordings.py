@@ -26,7 +26,7 @@ from tests.upstream_script import Script
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "recordings" / "chat_completions"
 FILES = sorted(FOLDER.glob("*.txt"))
-SHORT_BYTES = 2_000
+SHORT_BYTES = 1_500
 LONG_BYTES = 20_000
 STRIDE = 61
 SAMPLE = 4
