@@ -81,7 +81,7 @@ def rename(request: HttpRequest, conversation_id: str) -> HttpResponse:
         return _signed_out()
     form = TitleForm(_body(request))
     if not form.is_valid():
-        return _refusal(400, "invalid_title", " ".join(form.errors["title"]))
+        return _refusal(400, "invalid_title", " ".join(map(str, form.errors["title"])))
     title = form.cleaned_data["title"]
     try:
         async_to_sync(services.rename_conversation)(request.user.pk, conversation_id, title)

@@ -6,6 +6,8 @@
 import { ChatElement } from "./chat-element.js";
 
 const KEPT = 8;
+/** The last blocks are drawn a little after the answer has ended, and come before the word of it. */
+const END_MILLISECONDS = 400;
 /** @type {Record<string, string>} */
 const ENDS = {
   completed: "The answer is complete.",
@@ -31,7 +33,7 @@ export class ChatAnnouncer extends ChatElement {
     const live = session.live?.id ?? "";
     if (live === this.#liveId) return;
     const ended = session.responses.get(this.#liveId);
-    if (ended && ended.reason !== "steered" && !live) this.#say(ENDS[ended.status] ?? "");
+    if (ended && ended.reason !== "steered" && !live) this.#sayEnd(ended.status);
     if (live) this.#say(ended?.reason === "steered" ? "Steered. Answering…" : "Answering…");
     this.#liveId = live;
   }
@@ -39,6 +41,11 @@ export class ChatAnnouncer extends ChatElement {
   /** @override lit draws nothing here */
   template() {
     return "";
+  }
+
+  /** @param {string} status */
+  #sayEnd(status) {
+    setTimeout(() => this.#say(ENDS[status] ?? ""), END_MILLISECONDS);
   }
 
   /** @param {string} text */

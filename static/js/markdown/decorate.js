@@ -4,6 +4,8 @@
  */
 
 const FORMULAS_KEPT = 500;
+/** Colours for more than this would stop the page for longer than they are worth. */
+const COLOURED_CHARACTERS = 30_000;
 
 /** @type {Map<string, Node>} drawn formulas: a block that grows is drawn again and again */
 const drawn = new Map();
@@ -124,7 +126,9 @@ async function colourCode(nodes) {
 /** @param {Element} code @param {(code: string, language: string) => string | null} highlight */
 function colour(code, highlight) {
   const language = /** @type {HTMLElement} */ (code.parentElement).dataset.language ?? "";
-  const html = highlight(code.textContent ?? "", language.toLowerCase());
+  const text = code.textContent ?? "";
+  if (text.length > COLOURED_CHARACTERS) return;
+  const html = highlight(text, language.toLowerCase());
   // Made by the highlighter from escaped text: nothing but spans with classes.
   if (html !== null) code.innerHTML = html;
 }

@@ -30,7 +30,7 @@ export function ending(chat, response, isLast) {
   return html`
     <div class="ending failed" role="alert">
       <p>${response.error?.message || REASONS[response.reason ?? ""] || "The answer ended early."}</p>
-      <p class="code"><code>${response.error?.code ?? response.reason ?? response.status}</code></p>
+      <p class="error-code"><code>${response.error?.code ?? response.reason ?? response.status}</code></p>
     </div>
     ${goOn}
   `;

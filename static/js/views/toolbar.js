@@ -18,13 +18,15 @@ import { ICONS } from "./icons.js";
 export function toolbar(chat, response, siblings, isLast) {
   const text = answerText(response);
   const live = isLive(response);
+  const canRepeat = isLast && !live;
+  if (text === "" && siblings.length < 2 && !canRepeat) return nothing;
   return html`
     <div class="toolbar" role="group" aria-label="This answer">
       ${siblings.length > 1 ? switcher(chat, response, siblings) : nothing}
       ${text === "" || live ? nothing : copyButton(text)}
       ${text === "" ? nothing : html`<chat-feedback .chat=${chat} .response=${response}
         .feedback=${chat.feedbackOf(response)}></chat-feedback>`}
-      ${live || !isLast ? nothing : html`<button class="icon small" type="button"
+      ${!canRepeat ? nothing : html`<button class="icon small" type="button"
         aria-label="Answer again" title="Answer again"
         @click=${() => chat.regenerate(response)}>${ICONS.again}</button>`}
     </div>

@@ -1,0 +1,231 @@
+"""What is shown of what a model says: all of it, once, and nothing that could act."""
+
+import random
+import re
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from tests.browser.chat import Chat
+from tests.browser.feed import Feed
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+HOSTILE = """\
+<script>window.hacked = 1</script> <img src=x onerror="window.hacked = 2">
+
+[a link](javascript:window.hacked=3) [data](data:text/html,<script>parent.hacked=4</script>)
+![a picture](https://tracker.example/pixel.png) <https://example.org/plain> [rel](/accounts/logout/)
+
+<iframe src="https://example.org"></iframe>
+
+<form action="https://example.org"><input name="password"><button>Go</button></form>
+
+<style>body { display: none }</style>
+
+<svg><a xlink:href="javascript:window.hacked=5"><text>x</text></a></svg>
+
+<a href="https://example.org" style="position:fixed;inset:0" id="title" onclick="x">everywhere</a>
+
+$\\href{javascript:window.hacked=6}{x} \\url{javascript:x} \\includegraphics{https://example.org/x.png}$
+
+$\\htmlStyle{position:fixed}{x} \\unicode{<img src=x onerror=window.hacked=7>}$
+
+```html"><img src=x onerror=window.hacked=8>
+<script>window.hacked = 9</script>
+```
+"""
+
+RICH = """\
+# Title
+
+A *paragraph* with `code`, $x^2$ and [a link](https://example.org).
+
+- one
+- two
+  1. nested
+  2. more
+
+| a | b |
+|---|--:|
+| 1 | $y$ |
+
+```python
+def f(x):
+    return x  # $5 and $6
+```
+
+$$
+\\int_0^1 x\\,dx
+$$
+
+> quoted
+> twice
+
+Done, see [there].
+
+[there]: https://example.org/there
+"""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def feed(page: Page) -> Feed:
+    feed = Feed()
+    await feed.attach(page)
+    return feed
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fed(feed: Feed, chat: Chat) -> Chat:
+    """A chat that says nothing of its own: the feed answers."""
+    await chat.say("Say it")
+    return chat
+
+
+async def test_what_a_model_says_can_do_nothing(fed: Chat, feed: Feed) -> None:
+    requests: list[str] = []
+    fed.page.on("request", lambda request: requests.append(request.url))
+    await feed.answer("resp_1", re.findall(r"(?s).{1,7}", HOSTILE))
+    await fed.ends()
+    text = fed.texts.last
+    await expect(text).to_contain_text("<script>window.hacked = 1</script>")
+    await expect(text).to_contain_text("<iframe")
+    assert await fed.page.evaluate("() => window.hacked") is None
+    assert (
+        await text.locator("script, img, iframe, form, input, style, svg a, [onclick]").count() == 0
+    )
+    assert not [url for url in requests if "example" in url]
+    links = await text.locator("a[href]").evaluate_all(
+        "all => all.map(a => [a.href, a.rel, a.target])"
+    )
+    assert {link for link, _, _ in links} == {
+        "https://tracker.example/pixel.png", "https://example.org/plain"
+    }  # fmt: skip
+    assert all("noopener" in rel and "noreferrer" in rel for _, rel, _ in links)
+    assert all(target == "_blank" for _, _, target in links)
+    assert await fed.raw() == [HOSTILE]
+
+
+async def test_a_prompt_is_shown_as_it_was_written(fed: Chat, feed: Feed) -> None:
+    await feed.answer("resp_1", ["Yes"])
+    await fed.say("<b>not bold</b>\n  *nor this*")
+    await expect(fed.page.locator(".unsettled .bubble")).to_have_text(
+        "<b>not bold</b>\n  *nor this*", use_inner_text=True
+    )
+
+
+async def test_any_cut_shows_the_same_as_the_whole(fed: Chat, feed: Feed) -> None:
+    chance = random.Random(5)
+    await feed.answer("resp_whole", [RICH])
+    await fed.ends()
+    whole = await _settled_html(fed)
+    for number in range(12):
+        pieces, at = [], 0
+        while at < len(RICH):
+            end = at + 1 + chance.randrange(12)
+            pieces.append(RICH[at:end])
+            at = end
+        await feed.begin(f"resp_{number}")
+        for piece in pieces:
+            feed.say(f"resp_{number}", piece)
+            if chance.random() < 0.3:
+                await fed.page.evaluate("() => new Promise(requestAnimationFrame)")
+        feed.end(f"resp_{number}", RICH)
+        await expect(fed.page.locator(f'[data-response-id="resp_{number}"]')).to_have_attribute(
+            "data-status", "completed"
+        )
+        assert await _settled_html(fed) == whole
+        assert await fed.raw() == [RICH]
+
+
+async def _settled_html(chat: Chat) -> str:
+    text = chat.texts.last
+    await expect(text).not_to_have_class(re.compile("live"))
+    await expect(text.locator(".katex")).to_have_count(3)
+    await expect(text.locator(".hljs-keyword")).to_have_count(2)
+    html: str = await text.inner_html()
+    return html
+
+
+async def test_a_caret_stands_at_the_end_while_words_come(fed: Chat, feed: Feed) -> None:
+    await feed.begin("resp_1")
+    await expect(fed.page.get_by_text("Thinking")).to_be_visible()
+    feed.say("resp_1", "Some words")
+    await expect(fed.page.get_by_text("Thinking")).to_have_count(0)
+    paragraph = fed.texts.last.locator("p")
+    caret = "p => getComputedStyle(p, '::after').content"
+    await expect(paragraph).to_have_text("Some words")
+    assert await paragraph.evaluate(caret) == '""'
+    feed.end("resp_1", "Some words")
+    await fed.ends()
+    await expect(fed.texts.last).not_to_have_class(re.compile("live"))
+    assert await paragraph.evaluate(caret) == "none"
+
+
+async def test_code_is_copied_as_it_is(fed: Chat, feed: Feed) -> None:
+    await feed.answer("resp_1", ["```python\nprint('<b>')\n```\n"])
+    await fed.page.get_by_role("button", name="Copy", exact=True).click()
+    await expect(fed.button("Copied")).to_be_visible()
+    assert await fed.page.evaluate("navigator.clipboard.readText()") == "print('<b>')\n"
+
+
+async def test_wide_things_scroll_by_themselves_on_a_narrow_page(fed: Chat, feed: Feed) -> None:
+    await fed.page.set_viewport_size({"width": 360, "height": 740})
+    wide = "| " + " | ".join(f"column{number}" for number in range(20)) + " |\n"
+    wide += "|---" * 20 + "|\n"
+    long = "x" * 300
+    await feed.answer("resp_1", [f"{wide}\n```\n{long}\n```\n\n$$\n{'abc+' * 60}d\n$$\n\n{long}\n"])
+    await fed.ends()
+    for selector in (".table-scroller", ".code pre", "[data-math=display]"):
+        place = fed.texts.last.locator(selector)
+        await expect(place).to_be_visible()
+        assert await place.evaluate("each => each.scrollWidth > each.clientWidth"), selector
+    assert await fed.page.evaluate("document.documentElement.scrollWidth") == 360
+    assert await fed.page.locator("chat-thread").evaluate(
+        "each => each.scrollWidth <= each.clientWidth"
+    )
+
+
+async def test_a_very_long_answer_costs_the_same_at_its_end_as_at_its_beginning(
+    fed: Chat, feed: Feed
+) -> None:
+    words = " ".join(["Lorem ipsum dolor sit amet, consectetur `adipiscing` elit."] * 8) + "\n\n"
+    text = "".join(f"## Part {part}\n\n{words}- a\n- b\n\n" for part in range(160))
+    assert len(text.split()) > 10_000
+    await feed.begin("resp_1")
+    await expect(fed.texts).to_have_count(1)
+    await fed.texts.last.evaluate(
+        """(text) => {
+            window.touched = 0;
+            new MutationObserver((records) => {
+                for (const record of records) {
+                    window.touched += record.addedNodes.length + record.removedNodes.length;
+                }
+            }).observe(text, { childList: true, subtree: true });
+        }"""
+    )
+    for at in range(0, len(text), 400):
+        feed.say("resp_1", text[at : at + 400])
+        await fed.page.evaluate("() => new Promise(requestAnimationFrame)")
+    feed.end("resp_1", text)
+    await fed.ends()
+    assert await fed.raw() == [text]
+    nodes = await fed.texts.last.evaluate("each => each.querySelectorAll('*').length")
+    touched = await fed.page.evaluate("() => window.touched")
+    assert touched < 4 * nodes, "blocks were drawn more often than they grew"
+
+
+async def test_events_are_acknowledged_sparingly(fed: Chat, feed: Feed) -> None:
+    await feed.begin("resp_1")
+    for _ in range(640):
+        feed.say("resp_1", "word ")
+    feed.end("resp_1", "word " * 640)
+    await fed.ends()
+
+    def acks() -> list[int]:
+        sent = [frame for frame in feed.received if frame["type"] == "interject:ack"]
+        return [frame["sequence_number"] for frame in sent]
+
+    await feed.heard(lambda: acks()[-1:] == [644])
+    assert 10 <= len(acks()) <= 20
