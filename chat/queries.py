@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 from chat import access
 from chat.access import Identity
 from chat.database import Pool
-from chat.protocol.events import Ending, ResponseInfo, response_object
+from chat.protocol.deltas import Usage
+from chat.protocol.events import Ending, ResponseInfo, counted_usage, response_object
 from chat.protocol.items import Item
 
 RESPONSE_COLUMNS = """
-    response.id, extract(epoch FROM response.created_at)::bigint, response.model,
+    response.id, extract(epoch FROM response.created_at)::float8, response.model,
     response.request, response.metadata, response.conversation_id, response.previous_response_id,
     response.event_ids,
     (SELECT username FROM chat_user WHERE chat_user.id = response.created_by_id),
@@ -211,15 +212,8 @@ def stored_response(row: Sequence[Any]) -> StoredResponse:
         ending = Ending(status=status, ended_at=ended_at, reason=reason, error=error)
     usage = None
     if input_tokens is not None:
-        usage = {
-            "input_tokens": input_tokens,
-            "input_tokens_details": {"cached_tokens": cached_tokens},
-            "output_tokens": output_tokens,
-            "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
-            "total_tokens": input_tokens + output_tokens,
-        }
-        if usage_estimated:
-            usage["estimated"] = True
+        counts = Usage(input_tokens, output_tokens, cached_tokens, reasoning_tokens)
+        usage = counted_usage(counts, estimated=usage_estimated)
     return StoredResponse(info, status, ending, usage, last_number, parent_id)
 
 

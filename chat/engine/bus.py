@@ -7,7 +7,6 @@ anybody wait: what cannot be sent in time is dropped, the oldest first.
 
 import asyncio
 import logging
-import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -45,6 +44,7 @@ class Bus:
         self._on_notice = on_notice
         self._outgoing: deque[Batch | AnyNotice] = deque(maxlen=MAX_WAITING)
         self._wake = asyncio.Event()
+        self._probed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -73,10 +73,10 @@ class Bus:
         self._wake.set()
 
     async def probe(self) -> None:
-        """Send a message through the layer and wait for it. Raises what the layer raises."""
-        channel = f"interject.probe.{secrets.token_hex(8)}"
-        await self._layer.send(channel, {"type": "probe"})
-        await self._layer.receive(channel)
+        """Send this process a message and wait for it. Raises what the layer raises."""
+        self._probed = asyncio.Event()
+        await self._layer.send(self._inbox, {"type": "probe"})
+        await self._probed.wait()
 
     async def _send_all(self) -> None:
         while True:
@@ -129,10 +129,13 @@ class Bus:
                 logger.exception("A message from the channel layer was not understood")
 
     def _deliver(self, message: dict[str, Any]) -> None:
-        if message["type"] == "kept":
-            self._on_batches(batches.unpack(message["batches"]))
-        else:
-            self._on_notice(notices.unpack(message["notice"]))
+        match message["type"]:
+            case "kept":
+                self._on_batches(batches.unpack(message["batches"]))
+            case "notice":
+                self._on_notice(notices.unpack(message["notice"]))
+            case "probe":
+                self._probed.set()
 
     async def _stay_joined(self) -> None:
         """Membership may be lost with Redis: say it again from time to time."""

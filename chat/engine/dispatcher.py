@@ -157,7 +157,11 @@ class Dispatcher:
         self.runs[info.id] = run
         self._bus.announce(
             Started(
-                info.conversation_id, info.id, list(asked.connection_ids), list(asked.event_ids)
+                info.conversation_id,
+                info.id,
+                list(asked.connection_ids),
+                list(asked.event_ids),
+                asked.parent_id,
             )
         )
         self._bus.show([opening.first_batch])

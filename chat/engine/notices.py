@@ -24,6 +24,7 @@ class Started(Notice, frozen=True, tag="started"):
     response_id: str
     connection_ids: list[str]
     event_ids: list[str]
+    parent_id: str | None = None
 
     def meant_for(self) -> list[str]:
         return self.connection_ids

@@ -63,7 +63,7 @@ def describe(prompt: Prompt, now: float, *, store: bool) -> ResponseInfo:
     conversation_id = (prompt.conversation_id or ids.conversation_id()) if store else None
     return ResponseInfo(
         id=prompt.response_id or ids.response_id(),
-        created_at=int(now),
+        created_at=now,
         model=prompt.model,
         request=prompt.request,
         metadata=prompt.metadata,

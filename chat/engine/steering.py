@@ -15,6 +15,7 @@ from chat.engine.intents import Intent
 from chat.engine.notices import SteerFailed, SteerHeld
 from chat.engine.prompt import Prompt
 from chat.protocol import ids, lifecycle
+from chat.protocol.errors import Unavailable
 from chat.protocol.events import ResponseInfo
 from chat.protocol.items import Item, unanswered_calls
 
@@ -39,7 +40,7 @@ class Steering:
         stored = await queries.response(self._pool, response_id) if steers else None
         if stored is None:
             await intents.drop(self._pool, [steer.id for steer in steers])
-        elif stored.status == lifecycle.COMPLETED:
+        elif stored.status == lifecycle.COMPLETED or _was_steered(stored):
             await self._continue_completed(stored, steers)
         elif stored.info.conversation_id:
             await self._give_back(response_id, stored.info.conversation_id, steers)
@@ -53,7 +54,10 @@ class Steering:
         if calls:
             await self._hold(info, steers, list(calls.values()))
             return
-        started = await self._dispatcher.dispatch(successor_prompt(info, steers))
+        try:
+            started = await self._dispatcher.dispatch(successor_prompt(info, steers))
+        except Unavailable:
+            return  # This process stops: the steers wait for the next one.
         if started is None and info.conversation_id:
             await self._give_back(info.id, info.conversation_id, steers)
 
@@ -62,7 +66,7 @@ class Steering:
     ) -> None:
         """Steers that the end made no successor of."""
         stored = await queries.response(self._pool, response_id)
-        if stored is not None and status == lifecycle.COMPLETED:
+        if stored is not None and (status == lifecycle.COMPLETED or _was_steered(stored)):
             await self._continue_completed(stored, steers)
         else:
             await self._give_back(response_id, conversation_id, steers)
@@ -101,6 +105,10 @@ class Steering:
                         "The response ended before the input could be used. Send it as a prompt.",
                     )
                 )
+
+
+def _was_steered(stored: queries.StoredResponse) -> bool:
+    return stored.ending is not None and stored.ending.reason == lifecycle.STEERED
 
 
 def successor_prompt(info: ResponseInfo, steers: Sequence[Intent]) -> Prompt:

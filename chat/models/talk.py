@@ -18,7 +18,15 @@ class Feedback(models.Model):
 
     user = models.ForeignKey(User, models.CASCADE, related_name="feedback", db_index=False)
     response = models.ForeignKey(Response, models.CASCADE, related_name="feedback")
-    item = models.ForeignKey(Item, models.CASCADE, null=True, blank=True, related_name="feedback")
+    # No constraint: an item may be judged while it is being written, and is kept at its end.
+    item = models.ForeignKey(
+        Item,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="feedback",
+        db_constraint=False,
+    )
     rating = models.SmallIntegerField(help_text="1 good, -1 bad, 0 taken back.")
     tags = ArrayField(models.CharField(max_length=MAX_TAG_CHARS), default=list, blank=True)
     comment = models.TextField(blank=True, db_default="")

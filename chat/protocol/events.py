@@ -20,10 +20,14 @@ encode_json = _encoder.encode
 
 
 class ResponseInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a response does not change as it runs. `request`: what was asked, less its input."""
+    """What of a response does not change as it runs.
+
+    `created_at` is in seconds of the epoch, with fractions: it orders the responses of a
+    conversation. `request`: what was asked, less its input.
+    """
 
     id: str
-    created_at: int
+    created_at: float
     model: str
     request: Mapping[str, Any]
     metadata: Mapping[str, str]
@@ -78,7 +82,7 @@ def response_object(
     response: dict[str, Any] = {
         "id": info.id,
         "object": "response",
-        "created_at": info.created_at,
+        "created_at": int(info.created_at),
         "completed_at": int(ending.ended_at) if ending and completed else None,
         "status": ending.status if ending else status,
         "incomplete_details": {"reason": ending.reason} if ending and ending.reason else None,
@@ -108,12 +112,18 @@ def response_object(
 
 def usage_object(usage: Usage | None, input_chars: int, output_chars: int) -> dict[str, Any]:
     """Tokens. Where upstream gave none they are estimated from characters, and marked so."""
-    estimated = usage is None
-    if usage is None:
-        usage = Usage(estimate_tokens(input_chars), estimate_tokens(output_chars))
+    if usage is not None:
+        return counted_usage(usage, estimated=False)
+    estimate = Usage(estimate_tokens(input_chars), estimate_tokens(output_chars))
+    return counted_usage(estimate, estimated=True)
+
+
+def counted_usage(usage: Usage, *, estimated: bool) -> dict[str, Any]:
+    """`usage` as the wire has it, from counts."""
     counted: dict[str, Any] = {
         "input_tokens": usage.input_tokens,
-        "input_tokens_details": {"cached_tokens": usage.cached_tokens},
+        # The `openai` package wants both; nobody upstream tells the second.
+        "input_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": 0},
         "output_tokens": usage.output_tokens,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "total_tokens": usage.input_tokens + usage.output_tokens,

@@ -254,10 +254,13 @@ def _readable(part: Item) -> str:
 
 
 def unanswered_calls(items: Iterable[Item]) -> dict[str, Item]:
-    """The function calls that no output answers, by `call_id`, in order."""
+    """The function calls that no output answers, by `call_id`, in order.
+
+    One that was cut in mid-sentence needs none: no provider is told of it.
+    """
     open_calls: dict[str, Item] = {}
     for item in items:
-        if item["type"] == FUNCTION_CALL:
+        if item["type"] == FUNCTION_CALL and item.get("status", "completed") == "completed":
             open_calls[item["call_id"]] = item
         elif item["type"] == FUNCTION_CALL_OUTPUT:
             open_calls.pop(item["call_id"], None)

@@ -13,7 +13,14 @@ from chat.services.conversations import (
 )
 from chat.services.feedback import give_feedback, tell_typing
 from chat.services.models import available_models, choose_model
-from chat.services.prompts import Begun, Queued, Remembered, create_response, dequeue
+from chat.services.prompts import (
+    Begun,
+    Queued,
+    Remembered,
+    announce_queued,
+    create_response,
+    dequeue,
+)
 
 __all__ = [
     "Accepted",
@@ -22,6 +29,7 @@ __all__ = [
     "Queued",
     "Remembered",
     "Repeated",
+    "announce_queued",
     "available_models",
     "check_login",
     "choose_model",

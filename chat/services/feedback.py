@@ -9,24 +9,26 @@ from chat.protocol.errors import NotFound
 from chat.protocol.requests import Feedback
 from chat.services.asking import Asker, check_login, must_hold
 
+# An item that is still being written stands in the log only, under the id that it will be kept by.
 _FEEDBACK = """
-WITH aimed AS (
-    SELECT response.id AS response_id, item.id AS item_id
+WITH mine AS (
+    SELECT response.id, response.status
       FROM chat_response AS response
       JOIN chat_conversation AS conversation ON conversation.id = response.conversation_id
-      LEFT JOIN chat_item AS item ON item.id = %(item_id)s AND item.response_id = response.id
      WHERE conversation.owner_id = %(user_id)s
-       AND response.id = coalesce(
-           %(response_id)s,
-           (SELECT response_id FROM chat_item WHERE id = %(item_id)s),
-           -- An item that is still being written stands in the log only.
-           (SELECT log.response_id FROM log JOIN chat_response AS live ON live.id = log.response_id
-             WHERE live.status = 'in_progress' AND live.conversation_id IN (
-                   SELECT id FROM chat_conversation WHERE owner_id = %(user_id)s)
-               AND log.events LIKE '%%"' || %(item_id)s || '"%%' LIMIT 1))
+       AND (response.id = %(response_id)s OR %(response_id)s::text IS NULL AND (
+            response.status = 'in_progress'
+            OR response.id = (SELECT response_id FROM chat_item WHERE id = %(item_id)s)))
+), aimed AS (
+    SELECT mine.id FROM mine
+     WHERE %(item_id)s::text IS NULL
+        OR EXISTS (SELECT FROM chat_item WHERE id = %(item_id)s AND response_id = mine.id)
+        OR EXISTS (SELECT FROM log WHERE log.response_id = mine.id
+                      AND mine.status = 'in_progress'
+                      AND log.events LIKE '%%"id":"' || %(item_id)s || '"%%')
 )
 INSERT INTO chat_feedback (user_id, response_id, item_id, rating, tags, comment)
-SELECT %(user_id)s, response_id, item_id, %(rating)s, %(tags)s, %(comment)s FROM aimed
+SELECT %(user_id)s, id, %(item_id)s, %(rating)s, %(tags)s, %(comment)s FROM aimed
     ON CONFLICT (user_id, response_id, item_id) DO UPDATE
        SET rating = EXCLUDED.rating, tags = EXCLUDED.tags, comment = EXCLUDED.comment,
            updated_at = now()

@@ -168,10 +168,16 @@ async def _enqueue(engine: Engine, asker: Asker, asked: Prompt, standing: Standi
         connection_id=asker.connection_id,
         request={"prompt": {name: getattr(asked, name) for name in kept}, "preview": preview},
     )
-    await engine.succession.announce_queue(conversation_id, None, None, None)
-    # What it waits for may have ended as it began to wait.
-    await engine.succession.next_waiting(conversation_id)
     return Queued(conversation_id, event_id)
+
+
+async def announce_queued(engine: Engine, queued: Queued) -> None:
+    """Tell who waits now, and start what may start: what it waits for may have ended meanwhile.
+
+    For after the asker attends to the conversation: it would miss the news of its own prompt.
+    """
+    await engine.succession.announce_queue(queued.conversation_id, None, None, None)
+    await engine.succession.next_waiting(queued.conversation_id)
 
 
 async def _with_held_steers(engine: Engine, asked: Prompt, parent_id: str) -> Prompt:

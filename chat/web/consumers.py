@@ -16,7 +16,7 @@ from chat.web.signing_in import identify
 logger = logging.getLogger(__name__)
 
 
-class ResponsesConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class ResponsesConsumer(AsyncWebsocketConsumer):
     """`/v1/responses`: hands frames to its session, and the session's frames to the server.
 
     It has no channel of its own: the process has one inbox for all of its connections.

@@ -5,6 +5,7 @@ loses none; everything else waits here for the connection's own response to end.
 """
 
 import asyncio
+from collections import OrderedDict
 
 import msgspec
 
@@ -20,6 +21,8 @@ from chat.web.connection import Connection
 from chat.web.followings import Followings
 from chat.web.unstored import Unstored
 
+REMEMBERED_NAMES = 1_000
+
 
 class Prompting:
     """`_live`: the connection's own responses that have not ended, with their conversations."""
@@ -31,7 +34,7 @@ class Prompting:
         self._live: dict[str, str | None] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self._stream_ids: dict[str, str] = {}
+        self._stream_ids: OrderedDict[str, str] = OrderedDict()
         self._cancel_on_disconnect: set[str] = set()
 
     async def create(self, command: Create, event_hash: str | None, stream_id: str | None) -> None:
@@ -63,8 +66,7 @@ class Prompting:
         audience = self._connection.engine.audience
         self._followings.start_own(response_id, None, stream_id)
         audience.expect(response_id, self._followings.viewer)
-        if stream_id and asker.event_id:
-            self._stream_ids[asker.event_id] = stream_id
+        self._name(asker.event_id, stream_id)
         try:
             done = await services.create_response(
                 self._connection.engine, asker, creation, response_id, remembered
@@ -81,6 +83,7 @@ class Prompting:
                 self._own(done.response_id, done.conversation_id, stream_id)
             case Queued():
                 self._followings.attend(done.conversation_id)
+                await services.announce_queued(self._connection.engine, done)
             case Repeated(answer=answer):
                 await self._answer_again(answer, stream_id)
 
@@ -90,9 +93,18 @@ class Prompting:
             return
         stream = self._followings.start_own(response_id, conversation_id, stream_id)
         stream.conversation_id = conversation_id
+        self._name(response_id, stream_id)
         self._live[response_id] = conversation_id
         self._idle.clear()
         self._connection.outbox.pump()
+
+    def _name(self, id_: str | None, stream_id: str | None) -> None:
+        """Remember what the client calls the stream, for a waiting prompt or a successor."""
+        if id_ is None or stream_id is None:
+            return
+        self._stream_ids[id_] = stream_id
+        if len(self._stream_ids) > REMEMBERED_NAMES:
+            self._stream_ids.popitem(last=False)
 
     async def _answer_again(self, answer: dict[str, str], stream_id: str | None) -> None:
         """The prompt was taken before: its response from its first event, or its place in line."""
@@ -119,8 +131,8 @@ class Prompting:
 
     def started(self, notice: Started) -> None:
         """A response began that this connection asked for: a waiting prompt's, or a successor."""
-        stream_ids = [self._stream_ids.pop(each, None) for each in notice.event_ids]
-        self.adopt(notice.response_id, notice.conversation_id, next(iter(stream_ids), None))
+        named = (self._stream_ids.get(each) for each in (*notice.event_ids, notice.parent_id or ""))
+        self.adopt(notice.response_id, notice.conversation_id, next(filter(None, named), None))
 
     def adopt(self, response_id: str, conversation_id: str, stream_id: str | None = None) -> None:
         outbox = self._connection.outbox

@@ -8,9 +8,10 @@ stops.
 
 import asyncio
 import logging
+import resource
 import signal
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import daphne.server  # Installs its reactor: before anything else of Twisted is imported.
 import uvicorn
@@ -36,6 +37,13 @@ class _UvicornServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def raise_descriptor_limit() -> None:
+    """Each socket and each upstream is a descriptor; shells hand out a thousand."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def run_uvicorn(host: str, port: int) -> None:
@@ -102,7 +110,7 @@ async def _live(stop_server: Callable[[], Awaitable[None]]) -> None:
     try:
         await current_engine()
         await signals.get()
-        logger.info("Stopping: what runs may finish")
+        logger.info("Stopping: what runs may finish; a second signal ends it now")
         stopping = asyncio.ensure_future(stop_engine())
         second = asyncio.ensure_future(signals.get())
         await asyncio.wait({stopping, second}, return_when=asyncio.FIRST_COMPLETED)

@@ -19,4 +19,5 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        servers.raise_descriptor_limit()
         servers.SERVERS[options["server"]](options["host"], options["port"])
