@@ -34,7 +34,10 @@ for (const element of [sidebar, thread, status, composer, announcer]) {
 new Panel();
 
 chat.addEventListener("change", showTitle);
-document.addEventListener("said", () => thread.showEnd());
+document.addEventListener("said", () => {
+  thread.showEnd();
+  sidebar.raise(chat.session.conversation.id);
+});
 document.addEventListener("conversation-menu", (event) => dialog.open(row(event)));
 document.addEventListener("conversation-renamed", (event) => {
   const { id, title } = row(event);

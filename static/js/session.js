@@ -103,8 +103,13 @@ export class Session {
     this.revision++;
   }
 
-  /** Asks for everything after what is known. @returns {Frame[]} */
-  follow() {
+  /**
+   * Asks for everything after what is known, or for everything.
+   *
+   * @param {{anew?: boolean}} [options]
+   * @returns {Frame[]}
+   */
+  follow({ anew = false } = {}) {
     if (!this.conversation.id || this.removed) return [];
     this.ready = false;
     this.followId = this.newId();
@@ -114,7 +119,7 @@ export class Session {
       event_id: this.followId,
       conversation: this.conversation.id,
     };
-    const after = this.#cursors();
+    const after = anew ? [] : this.#cursors();
     return [after.length ? { ...frame, after } : frame];
   }
 
@@ -148,12 +153,12 @@ export class Session {
     const place = this.follower.take(id, event.sequence_number ?? 0, size, now);
     if (place === "gap") return this.ready ? this.follow() : [];
     if (place === "known") return [];
-    if (event.type === "response.created") this.#created(event);
-    else this.#continued(event, id);
+    if (event.type === "response.created") return this.#created(event);
+    this.#continued(event, id);
     return [];
   }
 
-  /** @param {Frame} event */
+  /** @param {Frame} event @returns {Frame[]} */
   #created(event) {
     const response = readResponse(event.response);
     response.number = event.sequence_number ?? 0;
@@ -163,6 +168,9 @@ export class Session {
     const steered = this.responses.get(response.parent ?? "")?.reason === "steered";
     if (!steered) this.conversation.queuePaused = false;
     settleTaken(this, response);
+    // A very long input is not in the event: only a snapshot has it.
+    const isShown = event.response.interject?.input !== null;
+    return isShown || !this.ready ? [] : this.follow({ anew: true });
   }
 
   /** @param {Frame} event @param {string} id */

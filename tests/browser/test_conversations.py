@@ -1,10 +1,11 @@
 """The sidebar, and who may see what."""
 
+import json
 import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import APIResponse, Browser, Page, expect
 
 from tests.browser.chat import Chat
 from tests.browser.conftest import sign_in
@@ -88,3 +89,45 @@ async def test_a_conversation_that_is_deleted_elsewhere_says_so(chat: Chat) -> N
     await other.button("Delete", exact=True).click()
     await expect(chat.status).to_contain_text("This conversation is gone")
     await expect(chat.box).to_be_disabled()
+
+
+async def test_the_list_goes_on_where_its_page_ended(chat: Chat) -> None:
+    made = 33
+    for _ in range(made):
+        assert (await _post(chat, "/conversations")).status == 201
+    await chat.page.reload()
+    await expect(chat.list).to_have_count(30)
+    await chat.button("Show more").click()
+    await expect(chat.list).to_have_count(made)
+    await expect(chat.button("Show more")).to_have_count(0)
+    rows = await chat.page.locator("chat-sidebar li").evaluate_all(
+        "all => all.map(each => each.dataset.conversationId)"
+    )
+    assert len(set(rows)) == made
+
+
+async def test_what_is_asked_of_a_conversation_is_checked(chat: Chat, browser: Browser) -> None:
+    made = await (await _post(chat, "/conversations")).json()
+    rename = f"/conversations/{made['id']}/rename"
+    for wrong in ({}, {"title": ""}, {"title": "x" * 201}, {"title": "a\x00b"}, ["title"], "title"):
+        assert (await _post(chat, rename, wrong)).status == 400, wrong
+    assert (await _post(chat, rename, {"title": "half \ud83d"})).status == 200
+    for path in ("/conversations/conv_none/rename", "/conversations/%00/delete", "/c/%00/"):
+        assert (await _post(chat, path, {"title": "x"})).status in (404, 405), path
+    for query in ("q=%00", "q=%ff", "before=x", "before=2020-01-01T00:00:00+00:00_%00", "before=_"):
+        listed = await chat.page.request.get(f"/conversations?{query}")
+        assert listed.status == 200, query
+
+    without_token = await chat.page.request.post(rename, data={"title": "x"})
+    assert without_token.status == 403
+    stranger = await browser.new_context(base_url=chat.page.url)
+    assert (await stranger.request.get("/conversations")).status == 401
+    await stranger.close()
+
+
+async def _post(chat: Chat, path: str, body: object = None) -> APIResponse:
+    cookies = await chat.page.context.cookies()
+    token = next(each["value"] for each in cookies if each["name"] == "csrftoken")  # type: ignore[typeddict-item]
+    return await chat.page.request.post(
+        path, data=json.dumps(body or {}), headers={"X-CSRFToken": token}
+    )

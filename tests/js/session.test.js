@@ -307,6 +307,14 @@ test("an answer is made again beside the first, from the same input", () => {
   assert.equal(second.conversation, undefined);
 });
 
+test("an input that is too long for its event is fetched by a snapshot", () => {
+  const { session, service } = running();
+  const [created] = service.answer("resp_2", { parent: "resp_1", texts: [["x"]] });
+  created.response.interject.input = null;
+  const [follow] = give(session, [created]);
+  assert.deepEqual([follow.type, follow.after], ["interject:follow", undefined]);
+});
+
 test("feedback shows what is kept, and an error that belongs to nothing is a notice", () => {
   const { session } = running();
   const [frame] = say.rate(session, /** @type {any} */ (session.live), { rating: 1, tags: [], comment: "" });

@@ -17,6 +17,7 @@ export class ChatComposer extends ChatElement {
   /** @type {import("../wire.js").Response | null} */
   #edited = null;
   #beforeEdit = "";
+  #isSaying = false;
 
   /** @override */
   connected() {
@@ -166,6 +167,8 @@ export class ChatComposer extends ChatElement {
   /** @param {KeyboardEvent} event */
   #escape(event) {
     if (event.key !== "Escape" || event.defaultPrevented || event.isComposing) return;
+    const { target } = event; // Escape has a meaning of its own in other fields
+    if (target !== this.#area && target instanceof Element && target.matches("input, select, textarea")) return;
     if (document.querySelector("dialog[open]")) return;
     if (this.chat.editing) this.chat.edit(null);
     else this.chat.stop();
@@ -174,11 +177,14 @@ export class ChatComposer extends ChatElement {
   /** @param {boolean} mayWait */
   async #say(mayWait) {
     const text = this.#text;
-    if (text.trim() === "") return;
+    if (text.trim() === "" || this.#isSaying) return;
     const isEdit = this.#edited !== null;
-    this.dispatchEvent(new CustomEvent("said", { bubbles: true }));
-    if (!(await this.chat.submit(text, mayWait))) return;
+    this.#isSaying = true;
+    const isTaken = await this.chat.submit(text, mayWait);
+    this.#isSaying = false;
+    if (!isTaken) return;
     if (this.#text === text && !isEdit) this.#write("");
+    this.dispatchEvent(new CustomEvent("said", { bubbles: true }));
   }
 
   /** @param {string} text */

@@ -95,6 +95,14 @@ export class ChatSidebar extends ChatElement {
     this.update();
   }
 
+  /** What was said in last stands first. @param {string} id */
+  raise(id) {
+    const row = this.#rows.find((each) => each.id === id);
+    if (!row || this.#search) return;
+    this.#rows = [row, ...this.#rows.filter((each) => each !== row)];
+    this.update();
+  }
+
   /** @param {string} id @param {string} title */
   renamed(id, title) {
     this.#rows = this.#rows.map((row) => (row.id === id ? { ...row, title } : row));

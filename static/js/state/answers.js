@@ -119,7 +119,8 @@ function dequeued(session, frame) {
   session.outbox.settle(eventId);
   session.outbox.settle(frame.event_id);
   if (!withdrawal?.sendAfter || frame.reason === "started") return [];
-  return createFrame(session, { text: withdrawal.text, model: withdrawal.model });
+  const { text, model } = withdrawal; // the text may have been shown in part only
+  return createFrame(session, { text, model, input: frame.input ?? text });
 }
 
 /** @type {Answer} */

@@ -28,7 +28,7 @@ export function ending(chat, response, isLast) {
     return html`<p class="ending stopped">${stopped(response)}</p>${goOn}`;
   }
   return html`
-    <div class="ending failed" role="alert">
+    <div class="ending failed" role=${isLast ? "alert" : nothing}>
       <p>${response.error?.message || REASONS[response.reason ?? ""] || "The answer ended early."}</p>
       <p class="error-code"><code>${response.error?.code ?? response.reason ?? response.status}</code></p>
     </div>

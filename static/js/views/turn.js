@@ -95,7 +95,8 @@ function thinking(response, outputs) {
 export function unsettled(chat, entry) {
   const text = entry.text || inputText(entry.frame.input);
   return html`
-    <article class="prompt unsettled ${entry.state}" data-event-id=${entry.id}>
+    <article class="prompt unsettled" data-event-id=${entry.id}
+      data-state=${entry.state}>
       <h2 class="visually-hidden">You said</h2>
       <div class="bubble" dir="auto">${text}</div>
       ${entry.state === "failed" ? refused(chat, entry) : html`<p class="fate">${fate(chat, entry)}</p>`}
