@@ -1,4 +1,4 @@
-"""What the tests share: one database that keeps what is committed, and the service on each server."""
+"""What the tests share: one database that keeps what is committed, the service on each server."""
 
 from collections.abc import Iterator
 
@@ -19,13 +19,22 @@ def django_db_setup(django_db_blocker) -> Iterator[None]:
         made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
     yield
     with django_db_blocker.unblock():
-        connections.close_all()
+        _end_other_sessions()
         teardown_databases(made, verbosity=0)
+
+
+def _end_other_sessions() -> None:
+    """Threads of the tests may have left connections of their own: they would hold the database."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)
 def database(django_db_setup, django_db_blocker) -> Iterator[None]:
-    """Other processes see what a test writes: nothing is rolled back, each test has users of its own."""
+    """Other processes see what a test writes: nothing is rolled back, each test has its own users."""
     with django_db_blocker.unblock():
         yield
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
@@ -33,12 +34,12 @@ PASSWORD = "correct horse battery staple"
 
 def database_url() -> str:
     """The database that the tests use, for another process."""
-    settings = connection.settings_dict
-    host = settings["HOST"] or settings["OPTIONS"].get("host", "")
-    user = settings["USER"] + (f":{settings['PASSWORD']}" if settings["PASSWORD"] else "")
+    given = connection.settings_dict
+    host = given["HOST"] or given["OPTIONS"].get("host", "")
+    user = given["USER"] + (f":{given['PASSWORD']}" if given["PASSWORD"] else "")
     if host.startswith("/"):
-        return f"postgresql://{user}@/{settings['NAME']}?host={host}"
-    return f"postgresql://{user}@{host}:{settings['PORT'] or 5432}/{settings['NAME']}"
+        return f"postgresql://{user}@/{given['NAME']}?host={host}"
+    return f"postgresql://{user}@{host}:{given['PORT'] or 5432}/{given['NAME']}"
 
 
 def free_port() -> int:
@@ -64,13 +65,13 @@ class Account:
         self.key = key
 
     def session_cookie(self) -> str:
-        """A signed-in session of its own, as a Cookie header. Needs a thread that may use the ORM."""
+        """A new signed-in session, as a Cookie header. Needs a thread that may use the ORM."""
         session = SessionStore()
         session["_auth_user_id"] = str(self.user.pk)
         session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
         session["_auth_user_hash"] = self.user.get_session_auth_hash()
         session.create()
-        return f"sessionid={session.session_key}"
+        return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
 def new_account() -> Account:
@@ -93,7 +94,12 @@ class Service:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Service":
-        environment = {**os.environ, "DATABASE_URL": database_url(), **self._settings}
+        environment = {
+            **os.environ,
+            "DATABASE_URL": database_url(),
+            "PORT": str(self.port),  # The origins that may bring a cookie follow from it.
+            **self._settings,
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "manage.py", "serve", "--server", self.server,
              "--port", str(self.port)],

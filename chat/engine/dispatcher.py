@@ -6,6 +6,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 INTENT_SECONDS = 0.1
 RETRY_SECONDS = 0.25
+REMEMBERED_ENDS = 200
 
 Done = TypeVar("Done")
 Concluded = Callable[[Run, Ending], Awaitable[None]]
@@ -65,6 +67,7 @@ class Dispatcher:
         self._bus = bus
         self._catalogue = catalogue
         self._lease_seconds = lease_seconds
+        self._ended: deque[str] = deque(maxlen=REMEMBERED_ENDS)
         self._draining = False
         self._hosted: set[EphemeralRun] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -208,6 +211,7 @@ class Dispatcher:
             logger.exception("The run of %s broke", run.response_id)
         finally:
             self.runs.pop(run.response_id, None)
+            self._ended.append(run.response_id)
 
     async def _load(self, run: Run, asked: Prompt) -> ModelRequest:
         before = await self._branch(asked.parent_id) if asked.parent_id else []
@@ -240,7 +244,8 @@ class Dispatcher:
                 pass
             self._look_now.clear()
             try:
-                await self._see_to_all(await intents.pending(self.pool, self.owner))
+                ended_here = tuple(self._ended)
+                await self._see_to_all(await intents.pending(self.pool, self.owner, ended_here))
             except UNREACHABLE as error:
                 logger.warning("Postgres is away, wishes wait: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)

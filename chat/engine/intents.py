@@ -4,8 +4,10 @@ Owns the table `intent`. A row is the wish; a notice on the bus is only a hint t
 works with the bus dead and upstream mute: every process looks ten times a second.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from chat import received
@@ -14,6 +16,7 @@ from chat.protocol import lifecycle
 from chat.received import NOT_RECEIVED, Receiving
 
 MAX_PENDING_STEERS = 16
+FORSAKEN_SECONDS = 2.0
 
 CANCEL = "cancel"
 STEER = "steer"
@@ -37,8 +40,9 @@ WITH aimed AS (
     SELECT id FROM chat_response WHERE id = %(id)s AND status = ANY(%(live)s) FOR SHARE
 ), added AS (
     INSERT INTO intent (response_id, kind, payload)
-    SELECT aimed.id, %(kind)s, %(payload)s FROM aimed
-     WHERE (SELECT count(*) FROM intent WHERE response_id = %(id)s AND kind = 'steer') < %(most)s
+    SELECT aimed.id, %(kind)s::text, %(payload)s FROM aimed
+     WHERE %(kind)s::text = 'cancel'
+        OR (SELECT count(*) FROM intent WHERE response_id = %(id)s AND kind = 'steer') < %(most)s
     RETURNING id
 ), received AS ("""
     + received.RECEIVE.format(source="added")
@@ -47,14 +51,18 @@ SELECT id FROM added
 """
 )
 
-# Ours to see to: those of the responses that we run, and those whose response ended meanwhile.
+# Ours to see to: those of the responses that we run, or ended lately. After a while anybody sees to
+# what nobody did: the process that should have is gone.
 _PENDING = """
 SELECT intent.id, intent.response_id, intent.kind, intent.payload, response.status,
        response.successor_id
   FROM intent
   LEFT JOIN lease ON lease.response_id = intent.response_id
   LEFT JOIN chat_response AS response ON response.id = intent.response_id
- WHERE (lease.owner = %s OR lease.owner IS NULL) AND NOT intent.payload ? 'held'
+ WHERE (lease.owner = %s
+        OR lease.owner IS NULL AND (intent.response_id = ANY(%s)
+                                    OR intent.created_at < now() - make_interval(secs => %s)))
+   AND NOT intent.payload ? 'held'
  ORDER BY intent.id
 """
 
@@ -93,10 +101,10 @@ async def add(
         return await cursor.fetchone() is not None
 
 
-async def pending(pool: Pool, owner: str) -> list[Intent]:
-    """The wishes that `owner` is to see to, in order."""
+async def pending(pool: Pool, owner: str, ended_here: Sequence[str]) -> list[Intent]:
+    """The wishes that `owner` is to see to, in order. `ended_here`: responses it ended lately."""
     async with pool.connection() as connection:
-        cursor = await connection.execute(_PENDING, (owner,))
+        cursor = await connection.execute(_PENDING, (owner, list(ended_here), FORSAKEN_SECONDS))
         return [Intent(*row) for row in await cursor.fetchall()]
 
 
@@ -117,6 +125,22 @@ async def hold(pool: Pool, intent_ids: list[int]) -> None:
     """The steers wait for the tool outputs that the client owes."""
     async with pool.connection() as connection:
         await connection.execute(_HOLD, (intent_ids,))
+
+
+_OF_LOCKED = """
+SELECT id, response_id, kind, payload, NULL, NULL FROM intent
+ WHERE response_id = %s AND kind = 'steer' ORDER BY id
+"""
+
+
+async def all_steers(connection: AsyncConnection[Any], response_id: str) -> list[Intent]:
+    """Every steer of the response that there will ever be: none can be added until the end.
+
+    To add one takes a share of the response's row, which is locked here until the transaction ends.
+    """
+    await connection.execute("SELECT FROM chat_response WHERE id = %s FOR UPDATE", (response_id,))
+    cursor = await connection.execute(_OF_LOCKED, (response_id,))
+    return [Intent(*row) for row in await cursor.fetchall()]
 
 
 async def held(pool: Pool, response_id: str) -> list[Intent]:

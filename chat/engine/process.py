@@ -109,24 +109,22 @@ async def current_engine() -> Engine:
 
 async def stop_engine(grace_seconds: float | None = None) -> None:
     """Drain and stop the engine of the running loop, if it was started."""
-    future = _engines.pop(asyncio.get_running_loop(), None)
+    loop = asyncio.get_running_loop()
+    future = _engines.get(loop)
     if future is None:
         return
     engine = await future
-    _stopping.add(engine)
     try:
         await engine.stop(grace_seconds)
     finally:
-        _stopping.discard(engine)
+        _engines.pop(loop, None)
 
 
 async def hurry_engine() -> None:
     """Have a drain that is under way wait no longer for what runs."""
-    for engine in _stopping:
-        engine.dispatcher.hurry()
-
-
-_stopping: set[Engine] = set()
+    future = _engines.get(asyncio.get_running_loop())
+    if future is not None:
+        (await future).dispatcher.hurry()
 
 
 async def _started() -> Engine:

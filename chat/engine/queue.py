@@ -59,7 +59,7 @@ SELECT DISTINCT waiting.conversation_id
   JOIN chat_conversation AS conversation ON conversation.id = waiting.conversation_id
   LEFT JOIN chat_response AS parent ON parent.id = conversation.shown_id
  WHERE NOT conversation.queue_paused
-   AND coalesce(parent.status NOT IN ('queued', 'in_progress'), true)
+   AND (parent.id IS NULL OR parent.ended_at < now() - interval '2 seconds')
 """
 
 

@@ -170,6 +170,7 @@ WITH mine AS (
 ), cancels AS (
     DELETE FROM intent USING mine
      WHERE intent.response_id = mine.response_id AND kind = 'cancel'
+       AND %(successor_id)s::text IS NULL  -- With a successor they mean that.
 ), conversation AS (
     UPDATE chat_conversation
        SET next_position = next_position + %(count)s, updated_at = now(),

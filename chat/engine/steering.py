@@ -61,12 +61,10 @@ class Steering:
         if started is None and info.conversation_id:
             await self._give_back(info.id, info.conversation_id, steers)
 
-    async def settle(
-        self, response_id: str, conversation_id: str, status: str, steers: list[Intent]
-    ) -> None:
+    async def settle(self, response_id: str, conversation_id: str, steers: list[Intent]) -> None:
         """Steers that the end made no successor of."""
         stored = await queries.response(self._pool, response_id)
-        if stored is not None and (status == lifecycle.COMPLETED or _was_steered(stored)):
+        if stored is not None and (stored.status == lifecycle.COMPLETED or _was_steered(stored)):
             await self._continue_completed(stored, steers)
         else:
             await self._give_back(response_id, conversation_id, steers)

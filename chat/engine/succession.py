@@ -6,17 +6,15 @@ steer is applied exactly once, or given back.
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import psycopg
 
 from chat import queries
 from chat.database import Pool
-from chat.engine import log, queue, records
+from chat.engine import intents, log, queue, records
 from chat.engine.bus import Bus
 from chat.engine.dispatcher import Dispatcher
-from chat.engine.intents import Intent
 from chat.engine.notices import Ended, QueueChanged
 from chat.engine.prompt import Prompt
 from chat.engine.pulse import UNREACHABLE
@@ -67,37 +65,30 @@ class Succession:
 
     async def conclude(self, run: Run, ending: Ending) -> None:
         """Keep the run's end, then show it, then start what follows."""
-        steers = list(run.steers)
-        successor = self._successor_of(run, ending, steers)
-        written = await self._write(run, ending, successor)
+        written = await self._write(run, ending)
         if written is None:
             return
-        begun = written.begun
         self._bus.show([written.closing.last_batch])
-        self._bus.announce(Ended(run.conversation_id, run.response_id, ending.status))
-        if begun is not None:
-            self._dispatcher.launch(*begun)
-        elif steers:
-            await self._steering.settle(run.response_id, run.conversation_id, ending.status, steers)
-        if begun is None:
-            await self.next_waiting(run.conversation_id)
+        status = written.closing.ending.status
+        self._bus.announce(Ended(run.conversation_id, run.response_id, status))
+        if written.begun is not None:
+            self._dispatcher.launch(*written.begun)
+            return
+        if run.steers:
+            await self._steering.settle(run.response_id, run.conversation_id, run.steers)
+        await self.next_waiting(run.conversation_id)
 
-    def _successor_of(self, run: Run, ending: Ending, steers: Sequence[Intent]) -> Prompt | None:
-        applies = ending.reason == lifecycle.STEERED or ending.status == lifecycle.COMPLETED
-        if not steers or not applies or unanswered_calls(run.answer.coalescer.output):
-            return None
-        return successor_prompt(run.info, steers)
-
-    async def _write(self, run: Run, ending: Ending, successor: Prompt | None) -> "_Written | None":
+    async def _write(self, run: Run, ending: Ending) -> "_Written | None":
         """Write the end until it is written. None: it is not ours to write any more."""
         begun: Begun | None = None
-        doubtful = False
+        doubtful = alone = False
         while True:
-            closing = self._closing(run, ending, successor)
             try:
                 async with self._pool.connection() as connection, connection.transaction():
+                    successor = None if alone else await self._successor(connection, run, ending)
+                    closing = self._closing(run, ending, successor)
                     done = await records.finish(connection, closing)
-                    if done and successor is not None:
+                    if done:
                         begun = await self._begin(connection, successor)
             except UNREACHABLE as error:
                 logger.warning("Postgres is away, an end waits: %s", error)
@@ -105,21 +96,34 @@ class Succession:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             except _SuccessorLost:
-                successor, begun = None, None
+                alone = True
                 continue
             except (psycopg.DataError, psycopg.IntegrityError):
                 logger.exception("Postgres refuses the end of %s", run.response_id)
                 if not run.answer.coalescer.output:
                     raise
                 ending = self._without_output(run, ending)
-                successor = None
                 continue
             if done or (doubtful and await self._was_written(closing)):
-                return _Written(closing, begun if successor else None)
+                return _Written(closing, begun)
             logger.warning("%s was ended by somebody else", run.response_id)
             return None
 
-    async def _begin(self, connection: records.Connection, successor: Prompt) -> Begun:
+    async def _successor(
+        self, connection: records.Connection, run: Run, ending: Ending
+    ) -> Prompt | None:
+        """The prompt that the run's steers make, if they may. No steer is added behind this."""
+        applies = ending.reason == lifecycle.STEERED or ending.status == lifecycle.COMPLETED
+        if not run.steers or not applies or unanswered_calls(run.answer.coalescer.output):
+            return None
+        steers = await intents.all_steers(connection, run.response_id)
+        return successor_prompt(run.info, steers) if steers else None
+
+    async def _begin(
+        self, connection: records.Connection, successor: Prompt | None
+    ) -> Begun | None:
+        if successor is None:
+            return None
         started = await self._dispatcher.open(connection, successor)
         if started is None:
             raise _SuccessorLost

@@ -15,6 +15,7 @@ from chat.services.feedback import give_feedback, tell_typing
 from chat.services.models import available_models, choose_model
 from chat.services.prompts import (
     Begun,
+    Dequeued,
     Queued,
     Remembered,
     announce_queued,
@@ -26,6 +27,7 @@ __all__ = [
     "Accepted",
     "Asker",
     "Begun",
+    "Dequeued",
     "Queued",
     "Remembered",
     "Repeated",

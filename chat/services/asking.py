@@ -34,6 +34,14 @@ def must_hold(holds: bool) -> None:
         raise Unauthorized("signed_out", "The login has ended. Sign in again.")
 
 
+async def was_received(engine: Engine, asker: Asker) -> bool:
+    """Whether a frame with the asker's `event_id` was done before."""
+    if asker.event_id is None:
+        return False
+    found = await received.find(engine.pool, asker.identity.user_id, asker.event_id)
+    return found is not None
+
+
 async def repeated(engine: Engine, asker: Asker) -> dict[str, Any]:
     """What came of the frame when it was first done. Raises `BadRequest` for another payload."""
     assert asker.event_id is not None

@@ -11,7 +11,7 @@ from chat.engine.process import Engine
 from chat.protocol import ids, lifecycle
 from chat.protocol.errors import NotFound
 from chat.protocol.requests import BadSteer, Steer
-from chat.services.asking import Asker, Repeated, must_hold, repeated
+from chat.services.asking import Asker, Repeated, must_hold, repeated, was_received
 
 
 class Accepted(NamedTuple):
@@ -24,26 +24,45 @@ async def request_cancel(
     engine: Engine, asker: Asker, response_id: str, seen: int | None
 ) -> queries.Target:
     """Have a response stopped. Returns the response that is meant, which may have ended already."""
-    target = await _target(engine, asker, response_id)
-    if target.response_id is None:
-        raise NotFound("response_not_found", "There is no such response.", param="response_id")
-    if target.status in lifecycle.LIVE:
-        payload = {
-            "asked_by": asker.identity.username,
-            "asked_at": engine.dispatcher.clock(),
-            "seen_sequence_number": seen,
-        }
-        await intents.add(engine.pool, target.response_id, intents.CANCEL, payload)
-        _wake_runner(engine, target)
-    return target
+    payload = {
+        "asked_by": asker.identity.username,
+        "asked_at": engine.dispatcher.clock(),
+        "seen_sequence_number": seen,
+    }
+    while True:
+        target = await _target(engine, asker, response_id)
+        if target.response_id is None:
+            raise NotFound("response_not_found", "There is no such response.", param="response_id")
+        if target.status not in lifecycle.LIVE:
+            return target
+        if await intents.add(engine.pool, target.response_id, intents.CANCEL, payload):
+            _wake_runner(engine, target)
+            return target
+        # It ended meanwhile; if as steered, its successor is meant.
 
 
 async def request_steer(engine: Engine, asker: Asker, steer: Steer) -> Accepted | Repeated:
     """Give a running response input. Raises `BadSteer`, which gives the input back."""
     target = await _target(engine, asker, steer.previous_response_id)
+    while True:
+        done = await _try_steer(engine, asker, steer, target)
+        if done is not None:
+            return done
+        # It ended meanwhile. What ended as steered means its successor.
+        before, target = target, await _target(engine, asker, steer.previous_response_id)
+        if target == before:
+            raise _bad_steer(steer, "too_many_pending_steers", "Too many steers wait already.")
+
+
+async def _try_steer(
+    engine: Engine, asker: Asker, steer: Steer, target: queries.Target
+) -> Accepted | Repeated | None:
+    """One try. None: the response ended, or has too many steers."""
     if target.response_id is None:
         raise _bad_steer(steer, "response_not_found", "There is no such response.")
     if target.status not in lifecycle.LIVE:
+        if await was_received(engine, asker):
+            return Repeated(await repeated(engine, asker))
         raise _ended_steer(steer, target.status)
     accepted = Accepted(ids.steer_id(), target.response_id, target.conversation_id or "")
     payload = {
@@ -65,10 +84,7 @@ async def request_steer(engine: Engine, asker: Asker, steer: Steer) -> Accepted 
     except psycopg.errors.UniqueViolation:
         return Repeated(await repeated(engine, asker))
     if not added:
-        again = await _target(engine, asker, steer.previous_response_id)
-        if again.status in lifecycle.LIVE:
-            raise _bad_steer(steer, "too_many_pending_steers", "Too many steers wait already.")
-        raise _ended_steer(steer, again.status)
+        return None
     _wake_runner(engine, target)
     return accepted
 

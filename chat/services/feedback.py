@@ -7,7 +7,7 @@ from chat.engine.notices import Typing
 from chat.engine.process import Engine
 from chat.protocol.errors import NotFound
 from chat.protocol.requests import Feedback
-from chat.services.asking import Asker, check_login, must_hold
+from chat.services.asking import Asker, check_login, must_hold, remember
 
 # An item that is still being written stands in the log only, under the id that it will be kept by.
 _FEEDBACK = """
@@ -32,13 +32,24 @@ SELECT %(user_id)s, id, %(item_id)s, %(rating)s, %(tags)s, %(comment)s FROM aime
     ON CONFLICT (user_id, response_id, item_id) DO UPDATE
        SET rating = EXCLUDED.rating, tags = EXCLUDED.tags, comment = EXCLUDED.comment,
            updated_at = now()
-RETURNING response_id, item_id
+RETURNING response_id, item_id, rating, tags, comment
+"""
+
+
+_KEPT = """
+SELECT response_id, item_id, rating, tags, comment FROM chat_feedback
+ WHERE user_id = %(user_id)s AND item_id IS NOT DISTINCT FROM %(item_id)s
+   AND response_id = coalesce(%(response_id)s, response_id)
 """
 
 
 async def give_feedback(engine: Engine, asker: Asker, feedback: Feedback) -> dict[str, Any]:
-    """Keep a judgement; a later one of the same user's replaces it. Returns what is kept now."""
+    """Keep a judgement; a later one of the same user's replaces it. Returns what is kept now.
+
+    A frame that was done before is not done again: it may be older than what is kept.
+    """
     await check_login(engine, asker.identity)
+    statement = _KEPT if await remember(engine, asker) else _FEEDBACK
     parameters = {
         "user_id": asker.identity.user_id,
         "response_id": feedback.response_id,
@@ -48,16 +59,10 @@ async def give_feedback(engine: Engine, asker: Asker, feedback: Feedback) -> dic
         "comment": feedback.comment,
     }
     async with engine.pool.connection() as connection:
-        row = await (await connection.execute(_FEEDBACK, parameters)).fetchone()
+        row = await (await connection.execute(statement, parameters)).fetchone()
     if row is None:
         raise NotFound("response_not_found", "There is no such response.", param="response_id")
-    return {
-        "response_id": row[0],
-        "item_id": row[1],
-        "rating": feedback.rating,
-        "tags": feedback.tags,
-        "comment": feedback.comment,
-    }
+    return dict(zip(("response_id", "item_id", "rating", "tags", "comment"), row, strict=True))
 
 
 async def tell_typing(engine: Engine, asker: Asker, conversation_id: str) -> None:

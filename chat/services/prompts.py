@@ -208,11 +208,20 @@ async def _resolve(engine: Engine, asker: Asker, creation: Creation) -> list[Ite
     return items
 
 
-async def dequeue(engine: Engine, asker: Asker, target_event_id: str) -> str:
-    """Withdraw a waiting prompt of the asker's conversation. Returns the conversation's id."""
+class Dequeued(NamedTuple):
+    """A withdrawn prompt, given back."""
+
+    conversation_id: str
+    input: str
+
+
+async def dequeue(engine: Engine, asker: Asker, target_event_id: str) -> Dequeued:
+    """Withdraw a waiting prompt of the asker's conversation."""
     await check_login(engine, asker.identity)
     removed = await queue.remove(engine.pool, asker.identity.user_id, target_event_id)
     if removed is None:
         raise NotFound("not_waiting", "No such prompt waits.", param="target_event_id")
-    await engine.succession.announce_queue(removed[0], target_event_id, "withdrawn", None)
-    return removed[0]
+    conversation_id, request = removed
+    await engine.succession.announce_queue(conversation_id, target_event_id, "withdrawn", None)
+    said = "\n".join(plain_text(item) for item in request["prompt"]["items"])
+    return Dequeued(conversation_id, said)

@@ -5,7 +5,7 @@ from chat.engine.notices import QueueChanged, SteerFailed, SteerHeld
 from chat.protocol import lifecycle
 from chat.protocol.errors import NotFound
 from chat.protocol.requests import Cancel, Dequeue, Feedback, Steer, Typing
-from chat.services import Accepted, Asker, Repeated
+from chat.services import Accepted, Asker, Dequeued, Repeated
 from chat.web import frames
 from chat.web.connection import Connection
 from chat.web.followings import shown_prompt
@@ -47,8 +47,8 @@ class Control:
         engine = self._connection.engine
         response_id = await queries.response_of_event(engine.pool, asker.identity.user_id, event_id)
         if response_id is None:
-            conversation_id = await services.dequeue(engine, asker, event_id)
-            self._say_dequeued(conversation_id, event_id, asker.event_id)
+            dequeued = await services.dequeue(engine, asker, event_id)
+            self._say_dequeued(dequeued, event_id, asker.event_id)
         return response_id
 
     async def ended(self, response_id: str) -> None:
@@ -66,6 +66,9 @@ class Control:
         if stored.ending is None:
             self._receipts.setdefault(response_id, []).extend(asked)
             return
+        if stored.ending.reason == lifecycle.STEERED:
+            await self._wait_for_successor(response_id, asked)
+            return
         seen = connection.outbox.last_sent(response_id)
         receipt = frames.receipt(stored, kept, text_chars, seen)
         for event_id in asked:
@@ -76,6 +79,17 @@ class Control:
                 response_id=response_id,
                 receipt=receipt,
             )
+
+    async def _wait_for_successor(self, response_id: str, asked: list[str | None]) -> None:
+        """A steer came first: the cancel means what the steer made."""
+        target = await queries.target(
+            self._connection.engine.pool, self._connection.identity, response_id
+        )
+        if target.response_id is None:
+            return
+        self._receipts.setdefault(target.response_id, []).extend(asked)
+        if target.status in lifecycle.ENDED and target.response_id != response_id:
+            await self.ended(target.response_id)
 
     def waits_for(self, response_id: str) -> bool:
         return response_id in self._receipts
@@ -113,32 +127,32 @@ class Control:
 
     async def feedback(self, command: Feedback, asker: Asker) -> None:
         connection = self._connection
-        await services.remember(connection.engine, asker)
         kept = await services.give_feedback(connection.engine, asker, command)
         number = connection.outbox.last_sent(kept["response_id"])
         connection.say_ours("feedback", number, event_id=command.event_id, **kept)
 
     async def dequeue(self, command: Dequeue, asker: Asker) -> None:
         repeated = await services.remember(self._connection.engine, asker)
-        conversation_id: str | None = None
+        dequeued: Dequeued | None = None
         try:
-            conversation_id = await services.dequeue(
+            dequeued = await services.dequeue(
                 self._connection.engine, asker, command.target_event_id
             )
         except NotFound:
             if not repeated:
                 raise
-        self._say_dequeued(conversation_id, command.target_event_id, command.event_id)
+        self._say_dequeued(dequeued, command.target_event_id, command.event_id)
 
     def _say_dequeued(
-        self, conversation_id: str | None, target_event_id: str, event_id: str | None
+        self, dequeued: Dequeued | None, target_event_id: str, event_id: str | None
     ) -> None:
         self._connection.say_ours(
             "dequeued",
             event_id=event_id,
-            conversation=conversation_id,
+            conversation=dequeued.conversation_id if dequeued else None,
             target_event_id=target_event_id,
             reason="withdrawn",
+            input=dequeued.input if dequeued else None,
         )
 
     async def typing(self, command: Typing, asker: Asker) -> None:

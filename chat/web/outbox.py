@@ -107,6 +107,11 @@ class Outbox:
         if len(self._ended) > REMEMBERED_ENDS:
             self._ended.popitem(last=False)
 
+    def forget(self, response_id: str) -> None:
+        """The client asks for a response again: it is shown from its first event on."""
+        self.streams.pop(response_id, None)
+        self._ended.pop(response_id, None)
+
     # --- what goes out
 
     def say(self, frame: str) -> None:

@@ -18,7 +18,7 @@ from chat.protocol.errors import NotFound
 from chat.protocol.requests import Create
 from chat.services import Asker, Begun, Queued, Remembered, Repeated
 from chat.web.connection import Connection
-from chat.web.followings import Followings
+from chat.web.followings import Followings, shown_prompt
 from chat.web.unstored import Unstored
 
 REMEMBERED_NAMES = 1_000
@@ -36,6 +36,7 @@ class Prompting:
         self._idle.set()
         self._stream_ids: OrderedDict[str, str] = OrderedDict()
         self._cancel_on_disconnect: set[str] = set()
+        self._expected: set[str] = set()
 
     async def create(self, command: Create, event_hash: str | None, stream_id: str | None) -> None:
         creation = command.creation
@@ -85,7 +86,8 @@ class Prompting:
                 self._followings.attend(done.conversation_id)
                 await services.announce_queued(self._connection.engine, done)
             case Repeated(answer=answer):
-                await self._answer_again(answer, stream_id)
+                assert asker.event_id is not None
+                await self._answer_again(asker.event_id, answer, stream_id)
 
     def _own(self, response_id: str, conversation_id: str, stream_id: str | None) -> None:
         self._followings.attend(conversation_id)
@@ -106,19 +108,19 @@ class Prompting:
         if len(self._stream_ids) > REMEMBERED_NAMES:
             self._stream_ids.popitem(last=False)
 
-    async def _answer_again(self, answer: dict[str, str], stream_id: str | None) -> None:
+    async def _answer_again(
+        self, event_id: str, answer: dict[str, str], stream_id: str | None
+    ) -> None:
         """The prompt was taken before: its response from its first event, or its place in line."""
+        engine = self._connection.engine
         response_id = answer.get("response_id")
         if response_id is None:
-            self._followings.attend(answer["queued"])
-            await self._connection.engine.succession.announce_queue(
-                answer["queued"], None, None, None
-            )
+            await self._wait_again(answer["queued"], event_id)
             return
-        engine = self._connection.engine
         stored = await queries.response(engine.pool, response_id)
         if stored is None or stored.info.conversation_id is None:
             raise NotFound("response_not_found", "The response of this prompt was deleted.")
+        self._connection.outbox.forget(response_id)
         self._own(response_id, stored.info.conversation_id, stream_id)
         if stored.ending is not None:
             self.ended(response_id)  # It is replayed, and holds no other prompt up.
@@ -127,7 +129,26 @@ class Prompting:
             heads = await log.heads(engine.pool, [response_id])
             self._connection.outbox.heard_of(stream, heads[response_id])
 
+    async def _wait_again(self, conversation_id: str, event_id: str) -> None:
+        """The prompt waits already, perhaps for another connection: its answer comes here too."""
+        self._expected.add(event_id)
+        self._followings.attend(conversation_id)
+        for waiting in await queries.queue(self._connection.engine.pool, conversation_id):
+            if waiting["event_id"] == event_id:
+                self._connection.say_ours(
+                    "queued",
+                    conversation=conversation_id,
+                    target_event_id=event_id,
+                    **shown_prompt(waiting, self._connection.identity.user_id),
+                )
+
     # --- what comes in
+
+    def expects(self, notice: Started) -> bool:
+        """Whether the response is this connection's to be shown, without following."""
+        return self._connection.connection_id in notice.connection_ids or not (
+            self._expected.isdisjoint(notice.event_ids)
+        )
 
     def started(self, notice: Started) -> None:
         """A response began that this connection asked for: a waiting prompt's, or a successor."""

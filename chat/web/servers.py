@@ -17,6 +17,7 @@ import daphne.server  # Installs its reactor: before anything else of Twisted is
 import uvicorn
 import uvloop
 from daphne.endpoints import build_endpoint_description_strings
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
 from twisted.internet import reactor
 
@@ -77,8 +78,20 @@ def run_uvicorn(host: str, port: int) -> None:
     uvloop.run(serve())
 
 
+class _DaphneProtocol(WebSocketProtocol):
+    """Daphne's, but for the close codes that it may send.
+
+    Its library lets an application close with 1000 or 3000 to 4999 only; clients come back on 1001
+    and 1012.
+    """
+
+    def serverClose(self, code: int | None = None) -> None:  # noqa: N802
+        self.sendCloseFrame(code=code or 1000)
+
+
 def run_daphne(host: str, port: int) -> None:
     limit = settings.CHAT.max_frame_bytes
+    WebSocketFactory.protocol = _DaphneProtocol
     server = daphne.server.Server(
         application=application,
         endpoints=build_endpoint_description_strings(host=host, port=port),

@@ -201,7 +201,7 @@ class Session:
         follows = self._followings.follows(notice.conversation_id)
         match notice:
             case notices.Started():
-                if self.connection_id in notice.connection_ids:
+                if self._prompting.expects(notice):
                     self._prompting.started(notice)
             case notices.Ended():
                 self._response_ended(notice.response_id)

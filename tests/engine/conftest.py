@@ -1,0 +1,42 @@
+"""An engine in the test's own loop: real Postgres, real upstream, a layer that may misbehave."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chat.access import Identity
+from chat.database import make_pool
+from chat.engine.process import Engine
+from chat.models import ApiKey
+from chat.providers.catalogue import Catalogue
+from chat.providers.chat_completions import ChatCompletionsProvider
+from tests.engine.faulty_layer import FaultyLayer
+from tests.service import Account
+from tests.upstream import Upstream
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    async with Upstream() as running:
+        yield running
+
+
+@pytest.fixture
+def layer() -> FaultyLayer:
+    return FaultyLayer(seed=1)
+
+
+@pytest.fixture
+async def engine(upstream: Upstream, layer: FaultyLayer, database) -> AsyncIterator[Engine]:
+    provider = ChatCompletionsProvider(base_url=upstream.base_url, api_key="key")
+    running = Engine(pool=make_pool(), layer=layer, catalogue=Catalogue(provider, ["test-model"]))
+    await running.start()
+    yield running
+    await running.stop(grace_seconds=0)
+
+
+@pytest.fixture
+def identity(account: Account) -> Identity:
+    """The account, signed in by its key."""
+    key = ApiKey.objects.get(user=account.user)
+    return Identity(user_id=account.user.pk, username=account.username, api_key_id=key.pk)
