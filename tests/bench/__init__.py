@@ -1,0 +1,6 @@
+"""`make bench`: what the service costs, measured beside a bare relay in the same run.
+
+Everything is a process of its own, on loopback and on free ports: an upstream that speaks by the
+clock, the bare relay, the service on each server, a private Postgres, and the load.
+docs/performance.md says what the figures mean.
+"""

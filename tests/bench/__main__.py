@@ -1,0 +1,66 @@
+"""`python -m tests.bench`: measure, and print the table. No figure fails the run."""
+
+import argparse
+import json
+import signal
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
+
+from tests.bench import machine, table
+from tests.bench.house import Failed, House
+from tests.bench.run import FULL, QUICK, USUAL, Findings, measure
+
+BUSY_LOAD = 0.5
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument("--quick", action="store_true", help="under a minute, one round")
+    amount.add_argument("--full", action="store_true", help="more rounds, more of everything")
+    parser.add_argument("--redis", action="store_true", help="ours with Redis as the layer, too")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument("--json", type=Path, help="write everything that was found to this file")
+    return parser.parse_args()
+
+
+def _stop(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    arguments = _arguments()
+    size = QUICK if arguments.quick else FULL if arguments.full else USUAL
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    busy = machine.load_average()
+    if busy > BUSY_LOAD:
+        print(f"The machine is busy (load {busy:.1f}): trust nothing.", file=sys.stderr)
+    try:
+        with ExitStack() as stack:
+            findings = measure(House(stack, redis=arguments.redis), size)
+    except Failed as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bench: stopped", file=sys.stderr)
+        return 130
+    if arguments.json:
+        arguments.json.write_text(json.dumps(asdict(findings), indent=1))
+    _print(findings, markdown=arguments.markdown)
+    return 0
+
+
+def _print(findings: Findings, *, markdown: bool) -> None:
+    draw = table.as_markdown if markdown else table.as_text
+    print(draw(findings.names, table.rows(findings)), end="\n\n")
+    for line in machine.described():
+        print(line)
+    print(f"{table.shares(findings)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
