@@ -18,267 +18,747 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Lease',
+            name="Lease",
             fields=[
-                ('response_id', chat.models.fields.PublicIdField(max_length=64, primary_key=True, serialize=False)),
-                ('owner', models.CharField(max_length=64)),
-                ('attempt', models.PositiveIntegerField()),
-                ('until', models.DateTimeField()),
-                ('reruns', models.PositiveSmallIntegerField(db_default=0)),
+                (
+                    "response_id",
+                    chat.models.fields.PublicIdField(
+                        max_length=64, primary_key=True, serialize=False
+                    ),
+                ),
+                ("owner", models.CharField(max_length=64)),
+                ("attempt", models.PositiveIntegerField()),
+                ("until", models.DateTimeField()),
+                ("reruns", models.PositiveSmallIntegerField(db_default=0)),
             ],
             options={
-                'db_table': 'lease',
+                "db_table": "lease",
             },
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('username', models.CharField(error_messages={'unique': 'A user with that username already exists.'}, help_text='Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.', max_length=150, unique=True, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()], verbose_name='username')),
-                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='email address')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                (
+                    "last_login",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last login"),
+                ),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "username",
+                    models.CharField(
+                        error_messages={"unique": "A user with that username already exists."},
+                        help_text="Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.",
+                        max_length=150,
+                        unique=True,
+                        validators=[django.contrib.auth.validators.UnicodeUsernameValidator()],
+                        verbose_name="username",
+                    ),
+                ),
+                (
+                    "first_name",
+                    models.CharField(blank=True, max_length=150, verbose_name="first name"),
+                ),
+                (
+                    "last_name",
+                    models.CharField(blank=True, max_length=150, verbose_name="last name"),
+                ),
+                (
+                    "email",
+                    models.EmailField(blank=True, max_length=254, verbose_name="email address"),
+                ),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates whether the user can log into this admin site.",
+                        verbose_name="staff status",
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Designates whether this user should be treated as active. Unselect this instead of deleting accounts.",
+                        verbose_name="active",
+                    ),
+                ),
+                (
+                    "date_joined",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="date joined"
+                    ),
+                ),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'user',
-                'verbose_name_plural': 'users',
-                'abstract': False,
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+                "abstract": False,
             },
             managers=[
-                ('objects', django.contrib.auth.models.UserManager()),
+                ("objects", django.contrib.auth.models.UserManager()),
             ],
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(blank=True, db_default='', max_length=100)),
-                ('prefix', models.CharField(max_length=16)),
-                ('digest', models.CharField(help_text='SHA-256 of the key, in hex.', max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_keys', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(blank=True, db_default="", max_length=100)),
+                ("prefix", models.CharField(max_length=16)),
+                (
+                    "digest",
+                    models.CharField(
+                        help_text="SHA-256 of the key, in hex.", max_length=64, unique=True
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_keys",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'API key',
+                "verbose_name": "API key",
             },
         ),
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', chat.models.fields.PublicIdField(default=chat.protocol.ids.conversation_id, max_length=64, primary_key=True, serialize=False)),
-                ('title', models.CharField(blank=True, db_default='', max_length=200)),
-                ('origin', models.CharField(choices=[('web', 'web'), ('api', 'API')], default='web', max_length=8)),
-                ('next_position', models.PositiveIntegerField(db_default=0, help_text='How many items it holds.')),
-                ('queue_paused', models.BooleanField(db_default=False, help_text='Waiting prompts stay until somebody prompts again.')),
-                ('metadata', models.JSONField(blank=True, db_default={}, default=dict)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    chat.models.fields.PublicIdField(
+                        default=chat.protocol.ids.conversation_id,
+                        max_length=64,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("title", models.CharField(blank=True, db_default="", max_length=200)),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[("web", "web"), ("api", "API")], default="web", max_length=8
+                    ),
+                ),
+                (
+                    "next_position",
+                    models.PositiveIntegerField(db_default=0, help_text="How many items it holds."),
+                ),
+                (
+                    "queue_paused",
+                    models.BooleanField(
+                        db_default=False,
+                        help_text="Waiting prompts stay until somebody prompts again.",
+                    ),
+                ),
+                ("metadata", models.JSONField(blank=True, db_default={}, default=dict)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="conversations",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Intent',
+            name="Intent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('response_id', chat.models.fields.PublicIdField(db_index=True, max_length=64)),
-                ('kind', models.CharField(choices=[('cancel', 'cancel'), ('steer', 'steer')], max_length=8)),
-                ('payload', models.JSONField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("response_id", chat.models.fields.PublicIdField(db_index=True, max_length=64)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("cancel", "cancel"), ("steer", "steer")], max_length=8
+                    ),
+                ),
+                ("payload", models.JSONField()),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'db_table': 'intent',
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['cancel', 'steer'])), name='intent_kind_known')],
+                "db_table": "intent",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["cancel", "steer"])),
+                        name="intent_kind_known",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Log',
+            name="Log",
             fields=[
-                ('pk', models.CompositePrimaryKey('response_id', 'first_number', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('response_id', chat.models.fields.PublicIdField(max_length=64)),
-                ('first_number', models.PositiveIntegerField()),
-                ('last_number', models.PositiveIntegerField()),
-                ('events', models.TextField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "response_id",
+                        "first_number",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("response_id", chat.models.fields.PublicIdField(max_length=64)),
+                ("first_number", models.PositiveIntegerField()),
+                ("last_number", models.PositiveIntegerField()),
+                ("events", models.TextField()),
             ],
             options={
-                'db_table': 'log',
-                'constraints': [models.CheckConstraint(condition=models.Q(('last_number__gte', models.F('first_number'))), name='log_numbers_ascend')],
+                "db_table": "log",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("last_number__gte", models.F("first_number"))),
+                        name="log_numbers_ascend",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Response',
+            name="Response",
             fields=[
-                ('id', chat.models.fields.PublicIdField(default=chat.protocol.ids.response_id, max_length=64, primary_key=True, serialize=False)),
-                ('previous_response_id', chat.models.fields.PublicIdField(blank=True, help_text='As the client named it; a parent that was never stored has no row.', max_length=64, null=True)),
-                ('event_ids', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), blank=True, default=list, help_text='Of the frames that asked for it: one prompt, or the steers.', size=None)),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('in_progress', 'In Progress'), ('completed', 'Completed'), ('incomplete', 'Incomplete'), ('cancelled', 'Cancelled'), ('failed', 'Failed')], default='queued', max_length=16)),
-                ('model', models.CharField(max_length=200)),
-                ('provider', models.CharField(db_default='', max_length=64)),
-                ('request', models.JSONField(db_default={}, default=dict, help_text='What was asked, less input.')),
-                ('metadata', models.JSONField(blank=True, db_default={}, default=dict)),
-                ('error', models.JSONField(blank=True, help_text='code and message, for the client.', null=True)),
-                ('incomplete_reason', models.CharField(blank=True, max_length=32, null=True)),
-                ('receipt', models.JSONField(blank=True, help_text='Who cancelled it, and when.', null=True)),
-                ('successor_id', chat.models.fields.PublicIdField(blank=True, help_text='The response that a steer made of it.', max_length=64, null=True)),
-                ('connection_ids', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), blank=True, default=list, help_text='The connections that get its events without following.', size=None)),
-                ('input_tokens', models.PositiveIntegerField(blank=True, null=True)),
-                ('cached_tokens', models.PositiveIntegerField(blank=True, null=True)),
-                ('output_tokens', models.PositiveIntegerField(blank=True, null=True)),
-                ('reasoning_tokens', models.PositiveIntegerField(blank=True, null=True)),
-                ('usage_estimated', models.BooleanField(db_default=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('first_delta_at', models.DateTimeField(blank=True, null=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('last_number', models.PositiveIntegerField(blank=True, help_text='Sequence number of the terminal event.', null=True)),
-                ('conversation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='responses', to='chat.conversation')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='responses', to=settings.AUTH_USER_MODEL)),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='children', to='chat.response')),
+                (
+                    "id",
+                    chat.models.fields.PublicIdField(
+                        default=chat.protocol.ids.response_id,
+                        max_length=64,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "previous_response_id",
+                    chat.models.fields.PublicIdField(
+                        blank=True,
+                        help_text="As the client named it; a parent that was never stored has no row.",
+                        max_length=64,
+                        null=True,
+                    ),
+                ),
+                (
+                    "event_ids",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=64),
+                        blank=True,
+                        default=list,
+                        help_text="Of the frames that asked for it: one prompt, or the steers.",
+                        size=None,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("in_progress", "In Progress"),
+                            ("completed", "Completed"),
+                            ("incomplete", "Incomplete"),
+                            ("cancelled", "Cancelled"),
+                            ("failed", "Failed"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("model", models.CharField(max_length=200)),
+                ("provider", models.CharField(db_default="", max_length=64)),
+                (
+                    "request",
+                    models.JSONField(
+                        db_default={}, default=dict, help_text="What was asked, less input."
+                    ),
+                ),
+                ("metadata", models.JSONField(blank=True, db_default={}, default=dict)),
+                (
+                    "error",
+                    models.JSONField(
+                        blank=True, help_text="code and message, for the client.", null=True
+                    ),
+                ),
+                ("incomplete_reason", models.CharField(blank=True, max_length=32, null=True)),
+                (
+                    "receipt",
+                    models.JSONField(
+                        blank=True, help_text="Who cancelled it, and when.", null=True
+                    ),
+                ),
+                (
+                    "successor_id",
+                    chat.models.fields.PublicIdField(
+                        blank=True,
+                        help_text="The response that a steer made of it.",
+                        max_length=64,
+                        null=True,
+                    ),
+                ),
+                (
+                    "connection_ids",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=64),
+                        blank=True,
+                        default=list,
+                        help_text="The connections that get its events without following.",
+                        size=None,
+                    ),
+                ),
+                ("input_tokens", models.PositiveIntegerField(blank=True, null=True)),
+                ("cached_tokens", models.PositiveIntegerField(blank=True, null=True)),
+                ("output_tokens", models.PositiveIntegerField(blank=True, null=True)),
+                ("reasoning_tokens", models.PositiveIntegerField(blank=True, null=True)),
+                ("usage_estimated", models.BooleanField(db_default=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("first_delta_at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "last_number",
+                    models.PositiveIntegerField(
+                        blank=True, help_text="Sequence number of the terminal event.", null=True
+                    ),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="responses",
+                        to="chat.conversation",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="responses",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="children",
+                        to="chat.response",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Item',
+            name="Item",
             fields=[
-                ('id', chat.models.fields.PublicIdField(max_length=64, primary_key=True, serialize=False)),
-                ('position', models.PositiveIntegerField()),
-                ('previous', models.GeneratedField(db_persist=True, expression=django.db.models.expressions.CombinedExpression(django.db.models.functions.comparison.NullIf(models.F('position'), 0), '-', models.Value(1)), output_field=models.IntegerField(null=True))),
-                ('direction', models.CharField(choices=[('input', 'input'), ('output', 'output')], max_length=8)),
-                ('type', models.CharField(max_length=32)),
-                ('role', models.CharField(blank=True, max_length=16, null=True)),
-                ('status', models.CharField(db_default='completed', max_length=16)),
-                ('body', models.JSONField(help_text='Its fields on the wire, less id, type, role and status.')),
-                ('text', models.TextField(blank=True, db_default='', help_text='What a person would read of it.')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('conversation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='items', to='chat.conversation')),
-                ('response', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='items', to='chat.response')),
+                (
+                    "id",
+                    chat.models.fields.PublicIdField(
+                        max_length=64, primary_key=True, serialize=False
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                (
+                    "previous",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.db.models.expressions.CombinedExpression(
+                            django.db.models.functions.comparison.NullIf(models.F("position"), 0),
+                            "-",
+                            models.Value(1),
+                        ),
+                        output_field=models.IntegerField(null=True),
+                    ),
+                ),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[("input", "input"), ("output", "output")], max_length=8
+                    ),
+                ),
+                ("type", models.CharField(max_length=32)),
+                ("role", models.CharField(blank=True, max_length=16, null=True)),
+                ("status", models.CharField(db_default="completed", max_length=16)),
+                (
+                    "body",
+                    models.JSONField(
+                        help_text="Its fields on the wire, less id, type, role and status."
+                    ),
+                ),
+                (
+                    "text",
+                    models.TextField(
+                        blank=True, db_default="", help_text="What a person would read of it."
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="items",
+                        to="chat.conversation",
+                    ),
+                ),
+                (
+                    "response",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="items",
+                        to="chat.response",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['conversation', 'position'],
+                "ordering": ["conversation", "position"],
             },
         ),
         migrations.CreateModel(
-            name='Feedback',
+            name="Feedback",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('rating', models.SmallIntegerField(help_text='1 good, -1 bad, 0 taken back.')),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None)),
-                ('comment', models.TextField(blank=True, db_default='')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='feedback', to=settings.AUTH_USER_MODEL)),
-                ('item', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='feedback', to='chat.item')),
-                ('response', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='feedback', to='chat.response')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("rating", models.SmallIntegerField(help_text="1 good, -1 bad, 0 taken back.")),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40),
+                        blank=True,
+                        default=list,
+                        size=None,
+                    ),
+                ),
+                ("comment", models.TextField(blank=True, db_default="")),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="feedback",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="feedback",
+                        to="chat.item",
+                    ),
+                ),
+                (
+                    "response",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="feedback",
+                        to="chat.response",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'feedback',
+                "verbose_name_plural": "feedback",
             },
         ),
         migrations.AddField(
-            model_name='conversation',
-            name='shown',
-            field=models.ForeignKey(blank=True, help_text='The head of the branch that is shown.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='chat.response'),
+            model_name="conversation",
+            name="shown",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="The head of the branch that is shown.",
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="chat.response",
+            ),
         ),
         migrations.CreateModel(
-            name='WaitingPrompt',
+            name="WaitingPrompt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event_id', models.CharField(max_length=64)),
-                ('connection_id', models.CharField(db_default='', help_text='Who gets its events without following.', max_length=64)),
-                ('request', models.JSONField(help_text='The `response.create` frame, parsed.')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='waiting_prompts', to='chat.conversation')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("event_id", models.CharField(max_length=64)),
+                (
+                    "connection_id",
+                    models.CharField(
+                        db_default="",
+                        help_text="Who gets its events without following.",
+                        max_length=64,
+                    ),
+                ),
+                ("request", models.JSONField(help_text="The `response.create` frame, parsed.")),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="waiting_prompts",
+                        to="chat.conversation",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ReceivedEvent',
+            name="ReceivedEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event_id', models.CharField(max_length=64)),
-                ('payload_hash', models.CharField(help_text='SHA-256 of the frame, in hex.', max_length=64)),
-                ('answer', models.JSONField(help_text='What names its result, for the second answer.', null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), db_index=True)),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("event_id", models.CharField(max_length=64)),
+                (
+                    "payload_hash",
+                    models.CharField(help_text="SHA-256 of the frame, in hex.", max_length=64),
+                ),
+                (
+                    "answer",
+                    models.JSONField(
+                        help_text="What names its result, for the second answer.", null=True
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), db_index=True
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('user', 'event_id'), name='received_event_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "event_id"), name="received_event_once")
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='response',
-            index=models.Index(fields=['conversation', 'created_at'], name='response_by_conversation'),
+            model_name="response",
+            index=models.Index(
+                fields=["conversation", "created_at"], name="response_by_conversation"
+            ),
         ),
         migrations.AddIndex(
-            model_name='response',
-            index=models.Index(fields=['ended_at'], name='response_by_end'),
+            model_name="response",
+            index=models.Index(fields=["ended_at"], name="response_by_end"),
         ),
         migrations.AddIndex(
-            model_name='response',
-            index=models.Index(condition=models.Q(('status__in', ['in_progress', 'queued'])), fields=['conversation'], name='response_live'),
+            model_name="response",
+            index=models.Index(
+                condition=models.Q(("status__in", ["in_progress", "queued"])),
+                fields=["conversation"],
+                name="response_live",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ('queued', 'in_progress', 'completed', 'incomplete', 'cancelled', 'failed'))), name='response_status_known'),
+            model_name="response",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        ("queued", "in_progress", "completed", "incomplete", "cancelled", "failed"),
+                    )
+                ),
+                name="response_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', False), ('last_number__isnull', False), ('status__in', ['cancelled', 'completed', 'failed', 'incomplete'])), models.Q(('ended_at__isnull', True), ('last_number__isnull', True), ('status__in', ['in_progress', 'queued'])), _connector='OR'), name='response_ended_is_dated_and_numbered'),
+            model_name="response",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("ended_at__isnull", False),
+                        ("last_number__isnull", False),
+                        ("status__in", ["cancelled", "completed", "failed", "incomplete"]),
+                    ),
+                    models.Q(
+                        ("ended_at__isnull", True),
+                        ("last_number__isnull", True),
+                        ("status__in", ["in_progress", "queued"]),
+                    ),
+                    _connector="OR",
+                ),
+                name="response_ended_is_dated_and_numbered",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.CheckConstraint(condition=models.Q(('parent__isnull', True), models.Q(('parent', models.F('id')), _negated=True), _connector='OR'), name='response_is_not_its_own_parent'),
+            model_name="response",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("parent__isnull", True),
+                    models.Q(("parent", models.F("id")), _negated=True),
+                    _connector="OR",
+                ),
+                name="response_is_not_its_own_parent",
+            ),
         ),
         migrations.AddIndex(
-            model_name='item',
-            index=models.Index(fields=['conversation', 'previous'], name='item_by_previous'),
+            model_name="item",
+            index=models.Index(fields=["conversation", "previous"], name="item_by_previous"),
         ),
         migrations.AddIndex(
-            model_name='item',
-            index=models.Index(fields=['response', 'position'], name='item_by_response'),
+            model_name="item",
+            index=models.Index(fields=["response", "position"], name="item_by_response"),
         ),
         migrations.AddIndex(
-            model_name='item',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.search.SearchVector(django.db.models.functions.text.Left('text', 100000), config='simple'), name='item_by_text'),
+            model_name="item",
+            index=django.contrib.postgres.indexes.GinIndex(
+                django.contrib.postgres.search.SearchVector(
+                    django.db.models.functions.text.Left("text", 100000), config="simple"
+                ),
+                name="item_by_text",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.UniqueConstraint(fields=('conversation', 'position'), name='item_position'),
+            model_name="item",
+            constraint=models.UniqueConstraint(
+                fields=("conversation", "position"), name="item_position"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(('direction__in', ['input', 'output'])), name='item_direction_known'),
+            model_name="item",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("direction__in", ["input", "output"])),
+                name="item_direction_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='feedback',
-            constraint=models.UniqueConstraint(fields=('user', 'response', 'item'), name='feedback_once', nulls_distinct=False),
+            model_name="feedback",
+            constraint=models.UniqueConstraint(
+                fields=("user", "response", "item"), name="feedback_once", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
-            model_name='feedback',
-            constraint=models.CheckConstraint(condition=models.Q(('rating__gte', -1), ('rating__lte', 1)), name='feedback_rating_range'),
+            model_name="feedback",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("rating__gte", -1), ("rating__lte", 1)),
+                name="feedback_rating_range",
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['owner', '-updated_at'], name='conversation_by_owner'),
+            model_name="conversation",
+            index=models.Index(fields=["owner", "-updated_at"], name="conversation_by_owner"),
         ),
         migrations.AddConstraint(
-            model_name='waitingprompt',
-            constraint=models.UniqueConstraint(fields=('user', 'event_id'), name='waiting_prompt_once'),
+            model_name="waitingprompt",
+            constraint=models.UniqueConstraint(
+                fields=("user", "event_id"), name="waiting_prompt_once"
+            ),
         ),
     ]
