@@ -8,6 +8,7 @@ import { TERMINAL } from "./wire.js";
 import { ANSWERS } from "./state/answers.js";
 import { Follower } from "./state/follower.js";
 import { Outbox } from "./state/outbox.js";
+import { cancel } from "./state/requests.js";
 import { settleTaken } from "./state/settling.js";
 import { applyEvent, isLive, readResponse } from "./state/transcript.js";
 import { branch, newestHead, withResponse } from "./state/tree.js";
@@ -42,6 +43,8 @@ export class Session {
   /** @type {string | null} the head of a branch that this page shows in place of the server's */
   chosen = null;
   followId = "";
+  /** @type {Set<string>} prompts that were stopped before their response began */
+  unwanted = new Set();
 
   outbox = new Outbox();
   follower = new Follower();
@@ -168,6 +171,7 @@ export class Session {
     const steered = this.responses.get(response.parent ?? "")?.reason === "steered";
     if (!steered) this.conversation.queuePaused = false;
     settleTaken(this, response);
+    if (this.unwanted.has(response.origin.event_id ?? "")) return cancel(this, response);
     // A very long input is not in the event: only a snapshot has it.
     const isShown = event.response.interject?.input !== null;
     return isShown || !this.ready ? [] : this.follow({ anew: true });

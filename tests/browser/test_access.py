@@ -3,13 +3,13 @@
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import ViewportSize, expect
 
 from tests.browser.chat import Chat
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-NARROW = {"width": 360, "height": 740}
+NARROW: ViewportSize = {"width": 360, "height": 740}
 MANY_TABS = 40
 
 
@@ -95,11 +95,11 @@ async def test_a_narrow_screen_has_the_list_as_a_panel(chat: Chat) -> None:
 
 
 async def test_touch_targets_are_large_enough(chat: Chat) -> None:
-    size = await chat.page.context.browser.new_context(  # type: ignore[union-attr]
+    screen = await chat.page.context.browser.new_context(  # type: ignore[union-attr]
         base_url=chat.page.url.rstrip("/"), viewport=NARROW, has_touch=True, is_mobile=True
     )
-    await size.add_cookies(await chat.page.context.cookies())  # type: ignore[arg-type]
-    touch = Chat(await size.new_page())
+    await screen.add_cookies(await chat.page.context.cookies())  # type: ignore[arg-type]
+    touch = Chat(await screen.new_page())
     await touch.open()
     await touch.begin()
     small = await touch.page.evaluate(
@@ -112,7 +112,7 @@ async def test_touch_targets_are_large_enough(chat: Chat) -> None:
     )
     assert not small
     await touch.stop()
-    await size.close()
+    await screen.close()
 
 
 async def test_the_theme_follows_the_system_or_the_choice(chat: Chat) -> None:
@@ -131,7 +131,7 @@ async def test_the_theme_follows_the_system_or_the_choice(chat: Chat) -> None:
 
 async def test_colours_have_enough_contrast(chat: Chat) -> None:
     for scheme in ("light", "dark"):
-        await chat.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        await chat.page.emulate_media(color_scheme=scheme)
         for text in ("--text", "--text-soft", "--accent", "--danger", "--good"):
             for ground in ("--ground", "--surface", "--sunken"):
                 ratio = await chat.page.evaluate(CONTRAST, [text, ground])

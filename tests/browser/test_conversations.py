@@ -127,7 +127,7 @@ async def test_what_is_asked_of_a_conversation_is_checked(chat: Chat, browser: B
 
 async def _post(chat: Chat, path: str, body: object = None) -> APIResponse:
     cookies = await chat.page.context.cookies()
-    token = next(each["value"] for each in cookies if each["name"] == "csrftoken")  # type: ignore[typeddict-item]
+    token = next(each["value"] for each in cookies if each["name"] == "csrftoken")
     return await chat.page.request.post(
         path, data=json.dumps(body or {}), headers={"X-CSRFToken": token}
     )

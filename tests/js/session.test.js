@@ -255,6 +255,16 @@ test("a cancel is awaited until the receipt or the end, and said once", () => {
   assert.equal(live.receipt.usage.output_tokens, 2);
 });
 
+test("a stop that overtakes its prompt stops what the prompt begins", () => {
+  const session = followed();
+  const [prompt] = say.createFrame(session, { text: "Hi", model: "" });
+  const [cancel] = say.cancelPrompt(session, session.outbox.all("prompt")[0]);
+  assert.equal(cancel.target_event_id, prompt.event_id);
+  give(session, [{ type: "error", event_id: cancel.event_id, status: 404, error: { code: "not_waiting", message: "" } }]);
+  const [again] = give(session, new Service().answer("resp_1", { texts: [["x"]], eventId: prompt.event_id }).slice(0, 1));
+  assert.deepEqual([again.type, again.response_id], ["interject:cancel", "resp_1"]);
+});
+
 test("waiting prompts move, start and are withdrawn", () => {
   const { session, service } = running();
   const [one] = say.createFrame(session, { text: "One", model: "" });

@@ -1,7 +1,7 @@
 /** What the frames mean that are not events of a response, and what to send in return. */
 
 import { inputText } from "../wire.js";
-import { createFrame } from "./requests.js";
+import { createFrame, dequeue } from "./requests.js";
 import { settleTaken } from "./settling.js";
 import { placeItem, readItem, readResponse } from "./transcript.js";
 
@@ -107,7 +107,7 @@ function queued(session, frame) {
   session.queued = session.queued.filter((other) => other !== known);
   session.queued.push(waiting);
   session.queued.sort((one, other) => one.position - other.position);
-  return [];
+  return session.unwanted.has(eventId) ? dequeue(session, waiting) : [];
 }
 
 /** @type {Answer} */

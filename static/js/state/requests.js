@@ -89,8 +89,15 @@ export function cancel(session, response) {
   return say(session, "cancel", frame, { target: response.id });
 }
 
-/** Stops a prompt that the server has not answered yet. @param {Session} session @param {Entry} prompt */
+/**
+ * Stops a prompt that the server has not answered yet. The stop may overtake it, and find nothing:
+ * then what it begins is stopped.
+ *
+ * @param {Session} session
+ * @param {Entry} prompt
+ */
 export function cancelPrompt(session, prompt) {
+  session.unwanted.add(prompt.id);
   if (session.outbox.about("cancel", prompt.id)) return [];
   const frame = {
     type: "interject:cancel",
