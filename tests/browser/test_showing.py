@@ -167,7 +167,7 @@ async def test_code_is_copied_as_it_is(fed: Chat, feed: Feed) -> None:
     await feed.answer("resp_1", ["```python\nprint('<b>')\n```\n"])
     await fed.page.get_by_role("button", name="Copy", exact=True).click()
     await expect(fed.button("Copied")).to_be_visible()
-    assert await fed.page.evaluate("navigator.clipboard.readText()") == "print('<b>')\n"
+    assert await fed.page.evaluate("navigator.clipboard.readText()") == "print('<b>')"
 
 
 async def test_wide_things_scroll_by_themselves_on_a_narrow_page(fed: Chat, feed: Feed) -> None:

@@ -36,7 +36,7 @@ const marked = new Marked({ gfm: true, breaks: true }, mathExtension, {
     },
     code({ text, lang }) {
       const language = /^[\w+#.-]+/.exec(lang ?? "")?.[0] ?? "";
-      return `<pre data-language="${escapeHtml(language)}"><code>${escapeHtml(text)}\n</code></pre>\n`;
+      return `<pre data-language="${escapeHtml(language)}"><code>${escapeHtml(text)}</code></pre>\n`;
     },
   },
 });
