@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import dj_database_url
-from csp.constants import NONE, SELF, UNSAFE_INLINE
+from csp.constants import NONE, SELF
 
 from project import environment, logs, origins, postgres_folder, secret_key
 
@@ -157,8 +157,6 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [SELF],
         "script-src": [SELF],
         "style-src": [SELF],
-        # KaTeX places the parts of a formula by style attributes.
-        "style-src-attr": [UNSAFE_INLINE],
         # A model's answer must not fetch anything: an image's address can carry a secret out.
         "img-src": [SELF, "data:"],
         "connect-src": [SELF, *origins.socket_sources(ALLOWED_ORIGINS)],
