@@ -1,0 +1,158 @@
+"""Whose turn it is: one response at a time on a connection, one after another in a conversation."""
+
+import asyncio
+
+from chat.models import Response
+from tests.gate import Gate
+from tests.wire.lines import TERMINAL, kept, line, said, texts
+
+
+async def test_a_connection_runs_one_response_at_a_time_and_further_ones_in_order(chat, model):
+    gate = Gate()
+    first_one = model.says("First, ", "done.", gate=gate)
+    prompts = [first_one, model.says("Second."), model.says("Third.")]
+    for prompt in prompts:
+        await chat.send("response.create", input=prompt)
+    first = (await chat.until("response.created"))["response"]["id"]
+    await chat.shown(first, "First, ")
+    assert await chat.fence() == []
+    assert model.times_asked(prompts[1]) == 0
+    gate.open()
+    ended = [(await chat.until(*TERMINAL))["response"] for _ in prompts]
+    assert [texts(each) for each in ended] == ["First, done.", "Second.", "Third."]
+    turns = [f["type"] for f in chat.frames if f["type"] in ("response.created", *TERMINAL)]
+    assert turns == ["response.created", "response.completed"] * 3
+
+
+async def test_a_child_waits_for_its_unfinished_parent_on_the_same_connection(chat, model):
+    gate = Gate()
+    parent = await chat.prompt(model.says("One ", "two", gate=gate))
+    child = model.says("Three.")
+    await chat.send("response.create", input=child, previous_response_id=parent)
+    await chat.shown(parent, "One ")
+    gate.open()
+    await chat.end(parent)
+    response = (await chat.until("response.completed"))["response"]
+    assert (response["previous_response_id"], texts(response)) == (parent, "Three.")
+    assert said(await model.asked(child))[1] == ("assistant", "One two")
+
+
+async def test_a_child_of_an_unfinished_parent_is_refused_elsewhere(chat, model, served, account):
+    parent = await chat.prompt(model.begins("One "))
+    async with line(served, account) as other:
+        await other.send("response.create", input="And?", previous_response_id=parent)
+        frame = await other.refusal()
+    assert (frame["status"], frame["error"]["code"]) == (400, "previous_response_not_finished")
+    assert frame["error"]["param"] == "previous_response_id"
+
+
+async def test_a_conversation_continues_from_the_head_that_is_shown(chat, model):
+    one, two = model.says("One."), model.says("Two.")
+    first = await chat.answer(one)
+    second = await chat.answer(two, conversation=first["conversation"]["id"])
+    assert second["conversation"] == first["conversation"]
+    assert second["previous_response_id"] == first["id"]
+    assert said(await model.asked(two)) == [("user", one), ("assistant", "One."), ("user", two)]
+
+
+async def test_an_explicit_parent_branches(chat, model):
+    one, two, three, four = (model.says(word) for word in ("One.", "Two.", "Three.", "Four."))
+    root = await chat.answer(one)
+    await chat.answer(two, previous_response_id=root["id"])
+    sibling = await chat.answer(three, previous_response_id=root["id"])
+    assert sibling["conversation"] == root["conversation"]
+    after = await chat.answer(four, conversation=root["conversation"]["id"])
+    assert after["previous_response_id"] == sibling["id"]
+    assert [text for _, text in said(await model.asked(four))] == [
+        one, "One.", three, "Three.", four,
+    ]  # fmt: skip
+
+
+async def test_an_explicit_parent_branches_at_once_while_a_sibling_runs(
+    chat, model, served, account
+):
+    root = await chat.answer(model.says("One."))
+    running = await chat.prompt(model.begins("Two "), previous_response_id=root["id"])
+    async with line(served, account) as other:
+        sibling = await other.answer(model.says("Three."), previous_response_id=root["id"])
+    assert sibling["previous_response_id"] == root["id"]
+    assert texts(sibling) == "Three."
+    assert running not in [each.get("id") for each in (root, sibling)]
+
+
+async def test_a_root_begins_a_conversation_anew(chat, model):
+    first, last = model.says("One."), model.says("Two.")
+    root = await chat.answer(first)
+    other = await chat.answer(
+        last, conversation=root["conversation"]["id"], interject={"root": True}
+    )
+    assert other["conversation"] == root["conversation"]
+    assert other["previous_response_id"] is None
+    assert said(await model.asked(last)) == [("user", last)]
+
+
+async def test_instructions_are_never_inherited(chat, model):
+    one, two = model.says("One."), model.says("Two.")
+    first = await chat.answer(one, instructions="Rhyme.", temperature=0.5)
+    second = await chat.answer(two, previous_response_id=first["id"])
+    assert (second["instructions"], second["temperature"]) == (None, 1)
+    assert ("system", "Rhyme.") in said(await model.asked(one))
+    assert ("system", "Rhyme.") not in said(await model.asked(two))
+
+
+async def test_two_tabs_that_prompt_at_once_make_no_siblings(chat, model, served, account):
+    root = await chat.answer(model.says("One."))
+    conversation = root["conversation"]["id"]
+    prompts = [model.says(f"Answer {n}.") for n in range(4)]
+    async with line(served, account) as other:
+        lines = [chat, other, chat, other]
+        await asyncio.gather(
+            *(
+                each.send("response.create", input=prompt, conversation=conversation)
+                for each, prompt in zip(lines, prompts, strict=True)
+            )
+        )
+        for each in lines:
+            assert (await each.until(*TERMINAL))["type"] == "response.completed"
+    parents = await kept(
+        lambda: list(
+            Response.objects.filter(conversation=conversation).values_list("parent_id", flat=True)
+        )
+    )
+    assert len(parents) == len(set(parents)) == 5
+    contexts = [len(said(await model.asked(prompt))) for prompt in prompts]
+    assert sorted(contexts) == [3, 5, 7, 9]
+
+
+async def test_two_new_conversations_run_side_by_side(chat, model, served, account):
+    gate = Gate()
+    first = await chat.prompt(model.says("One ", "two", gate=gate))
+    async with line(served, account) as other:
+        assert texts(await other.answer(model.says("Three."))) == "Three."
+    gate.open()
+    assert texts(await chat.end(first)) == "One two"
+
+
+async def test_a_response_goes_on_when_its_connection_closes(served, account, model, chat):
+    gate = Gate()
+    prompt = model.says("One ", "two", gate=gate)
+    async with line(served, account) as first:
+        created = await first.prompt(prompt)
+        await first.shown(created, "One ")
+        conversation = first.conversation_of(created)
+    await chat.follow(conversation)
+    gate.open()
+    assert texts(await chat.end(created)) == "One two"
+
+
+async def test_a_response_ends_with_its_connection_where_that_was_asked(
+    served, account, model, chat
+):
+    prompt = model.begins("One ")
+    async with line(served, account) as first:
+        created = await first.prompt(prompt, interject={"on_disconnect": "cancel"})
+        await first.shown(created, "One ")
+        conversation = first.conversation_of(created)
+        await chat.follow(conversation)
+    await (await model.asked(prompt)).closed()
+    assert (await chat.end(created))["status"] == "cancelled"

@@ -1,0 +1,204 @@
+"""Who may open a socket, and how one ends with the login that opened it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from chat.models import ApiKey, User
+from tests.service import Account, Service
+from tests.wire.lines import Line, kept, line, texts
+
+SIGNED_OUT = 4401
+
+
+def by_cookie(service: Service, cookie: str | None, **options: Any) -> connect:
+    headers = {"Cookie": cookie} if cookie else {}
+    return connect(service.ws_url + "?interject=1", additional_headers=headers, **options)
+
+
+async def refused(opening: connect) -> int:
+    """The HTTP status of a handshake that is refused."""
+    with pytest.raises(InvalidStatus) as refusal:
+        await opening
+    return refusal.value.response.status_code
+
+
+async def signed_in(account: Account) -> str:
+    """The cookie of a new session."""
+    return await kept(account.session_cookie)
+
+
+def status_of(service: Service) -> int:
+    """Daphne can only close before the handshake, which is a 403."""
+    return 403 if service.server == "daphne" else 401
+
+
+async def test_nobody_comes_in_without_a_credential(served):
+    assert await refused(connect(served.ws_url)) == status_of(served)
+
+
+@pytest.mark.parametrize(
+    "authorization", ["Bearer ", "Bearer wrong", "Basic dXNlcjpwYXNz", "wrong", "Bearer \u00fc"]
+)
+async def test_a_bad_key_is_refused(served, authorization):
+    headers = {"Authorization": authorization}
+    assert await refused(connect(served.ws_url, additional_headers=headers)) == status_of(served)
+
+
+async def test_a_bad_key_is_not_saved_by_a_cookie(served, account):
+    headers = {"Authorization": "Bearer wrong", "Cookie": await signed_in(account)}
+    opening = connect(served.ws_url, additional_headers=headers, origin=served.url)
+    assert await refused(opening) == status_of(served)
+
+
+async def test_a_revoked_key_is_refused(served, account):
+    await kept(lambda: ApiKey.objects.filter(user=account.user).update(revoked_at=timezone.now()))
+    assert await refused(served.connect(account)) == status_of(served)
+
+
+async def test_a_key_needs_no_origin_and_minds_none(served, account, model):
+    for options in ({}, {"origin": "https://elsewhere.example"}):
+        async with line(served, account, **options) as chat:
+            assert texts(await chat.answer(model.says("Yes."))) == "Yes."
+
+
+async def test_a_subprotocol_that_is_offered_is_echoed(served, account):
+    async with served.connect(account, subprotocols=["responses"]) as connection:
+        assert connection.subprotocol == "responses"
+
+
+async def test_a_cookie_signs_in_from_a_page_of_ours(served, account, model):
+    cookie = await signed_in(account)
+    for origin in (served.url, f"http://localhost:{served.port}"):
+        async with by_cookie(served, cookie, origin=origin) as connection:
+            assert texts(await Line(connection).answer(model.says("Yes."))) == "Yes."
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        "null",
+        "https://elsewhere.example",
+        "http://127.0.0.1",
+        "http://127.0.0.1:1",
+        "https://127.0.0.1:{port}",
+        "http://127.0.0.1.elsewhere.example:{port}",
+        "http://127.0.0.1:{port}@elsewhere.example",
+    ],
+)
+async def test_a_cookie_is_refused_from_any_other_page(served, account, origin):
+    cookie = await signed_in(account)
+    spelled = origin.format(port=served.port) if origin else None
+    assert await refused(by_cookie(served, cookie, origin=spelled)) == status_of(served)
+
+
+@pytest.mark.parametrize("session_key", ["", "wrong", "x" * 500, "a; b=c"])
+async def test_a_bad_session_is_refused(served, session_key):
+    cookie = f"{settings.SESSION_COOKIE_NAME}={session_key}"
+    assert await refused(by_cookie(served, cookie, origin=served.url)) == status_of(served)
+
+
+async def test_an_expired_session_is_refused(served, account):
+    cookie = await signed_in(account)
+    _, _, key = cookie.partition("=")
+    await kept(lambda: Session.objects.filter(pk=key).update(expire_date=timezone.now()))
+    assert await refused(by_cookie(served, cookie, origin=served.url)) == status_of(served)
+
+
+def revoke(account: Account) -> None:
+    ApiKey.objects.filter(user=account.user).update(revoked_at=timezone.now())
+
+
+def delete_key(account: Account) -> None:
+    ApiKey.objects.filter(user=account.user).delete()
+
+
+def deactivate(account: Account) -> None:
+    User.objects.filter(pk=account.user.pk).update(is_active=False)
+
+
+@pytest.mark.parametrize("end", [revoke, delete_key, deactivate])
+async def test_a_socket_is_closed_when_the_key_that_opened_it_ends(
+    served, account, stranger, end: Callable[[Account], None]
+):
+    async with line(served, account) as chat, line(served, stranger) as other:
+        await chat.fence()
+        await kept(lambda: end(account))
+        assert await chat.closing() == SIGNED_OUT
+        await other.fence()
+
+
+def log_out(account: Account) -> None:
+    for session in Session.objects.all():
+        if session.get_decoded().get("_auth_user_id") == str(account.user.pk):
+            session.delete()
+
+
+def change_password(account: Account) -> None:
+    account.user.set_password("another one")
+    account.user.save()
+
+
+@pytest.mark.parametrize("end", [log_out, change_password, deactivate])
+async def test_a_socket_is_closed_when_the_session_that_opened_it_ends(
+    served, account, end: Callable[[Account], None]
+):
+    cookie = await signed_in(account)
+    async with by_cookie(served, cookie, origin=served.url) as connection:
+        chat = Line(connection)
+        await chat.fence()
+        await kept(lambda: end(account))
+        assert await chat.closing() == SIGNED_OUT
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("response.create", {"input": "Hello"}),
+        ("response.create", {"input": "Hello", "store": False}),
+        ("interject:follow", {"conversation": "conv_1"}),
+        ("interject:feedback", {"response_id": "resp_1", "rating": 1}),
+        ("interject:cancel", {"response_id": "resp_1"}),
+        ("interject:typing", {"conversation": "conv_1"}),
+        ("interject:dequeue", {"target_event_id": "p"}),
+    ],
+)
+async def test_a_frame_after_the_end_of_its_login_is_refused(served, account, kind, fields):
+    """At once: it does not wait for the second's look."""
+    async with line(served, account) as chat:
+        await kept(lambda: revoke(account))
+        await chat.send(kind, **fields)
+        frame = await chat.receive()
+        assert (frame["status"], frame["error"]["code"]) == (401, "signed_out")
+        assert frame["error"]["type"] == "authentication_error"
+        assert await chat.closing() == SIGNED_OUT
+
+
+async def test_a_steer_after_the_end_of_its_login_changes_nothing(served, account, model):
+    prompt = model.begins("One ")
+    async with line(served, account) as chat:
+        response_id = await chat.prompt(prompt)
+        await chat.shown(response_id, "One ")
+        await kept(lambda: revoke(account))
+        await chat.send("response.steer", previous_response_id=response_id, input="Never.")
+        assert await chat.closing() == SIGNED_OUT
+        assert "response.steer.accepted" not in [frame["type"] for frame in chat.frames]
+    assert (await model.asked(prompt)).is_open
+
+
+async def test_a_revoked_key_does_not_end_what_runs(served, account, model, stranger):
+    """What was asked while it held is still kept."""
+    prompt = model.begins("One ")
+    async with line(served, account) as chat:
+        response_id = await chat.prompt(prompt)
+        await chat.shown(response_id, "One ")
+        await kept(lambda: revoke(account))
+        assert await chat.closing() == SIGNED_OUT
+    assert (await model.asked(prompt)).is_open
