@@ -8,15 +8,16 @@ from chat.protocol.requests import Cancel, Dequeue, Feedback, Steer, Typing
 from chat.services import Accepted, Asker, Dequeued, Repeated
 from chat.web import frames
 from chat.web.connection import Connection
-from chat.web.followings import shown_prompt
+from chat.web.followings import Followings, shown_prompt
 from chat.web.unstored import Unstored
 
 
 class Control:
     """`_receipts`: responses whose end somebody here waits for, with the ids of the cancels."""
 
-    def __init__(self, connection: Connection, unstored: Unstored) -> None:
+    def __init__(self, connection: Connection, followings: Followings, unstored: Unstored) -> None:
         self._connection = connection
+        self._followings = followings
         self._unstored = unstored
         self._receipts: dict[str, list[str | None]] = {}
         self._positions: dict[str, int] = {}
@@ -37,10 +38,11 @@ class Control:
         target = await services.request_cancel(
             self._connection.engine, asker, response_id, seen if seen >= 0 else None
         )
-        assert target.response_id is not None
+        assert target.response_id is not None and target.conversation_id is not None
+        self._followings.attend(target.conversation_id)
         self._receipts.setdefault(target.response_id, []).append(command.event_id)
-        if target.status in lifecycle.ENDED:
-            await self.ended(target.response_id)
+        # It may have ended before the receipt was waited for.
+        await self.ended(target.response_id)
 
     async def _response_of(self, event_id: str, asker: Asker) -> str | None:
         """The response of a prompt; one that still waits is withdrawn instead."""

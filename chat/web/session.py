@@ -81,7 +81,7 @@ class Session:
         self._intake = Intake(self.connection)
         self._followings = Followings(self.connection, self)
         self._unstored = Unstored(self.connection)
-        self._control = Control(self.connection, self._unstored)
+        self._control = Control(self.connection, self._followings, self._unstored)
         self._prompting = Prompting(self.connection, self._followings, self._unstored)
         self._lanes = {
             lane: Lane(self._do, MAX_WAITING) for lane in ("prompts", "reads", "control")
