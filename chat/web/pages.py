@@ -120,7 +120,10 @@ def _list(request: HttpRequest, search: str, before: str) -> dict[str, Any]:
 
 def _found(request: HttpRequest, search: str) -> QuerySet[Conversation]:
     rows = Conversation.objects.filter(
-        owner_id=request.user.pk, origin=Conversation.Origin.WEB
+        # One whose first prompt never arrived has neither items nor a name.
+        Q(next_position__gt=0) | ~Q(title=""),
+        owner_id=request.user.pk,
+        origin=Conversation.Origin.WEB,
     ).only("id", "title", "updated_at")
     # Postgres takes no NUL.
     for word in search.replace("\x00", "")[:MAX_SEARCH_CHARS].split():
