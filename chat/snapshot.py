@@ -140,7 +140,7 @@ SELECT response.id, response.created_at, response.status,
   JOIN chat_conversation AS conversation ON conversation.id = response.conversation_id
  WHERE conversation.id = %s AND conversation.owner_id = %s
    AND (response.id = ANY(%s) OR response.created_at >= (
-           SELECT max(named.created_at) FROM chat_response AS named WHERE named.id = ANY(%s))
+           SELECT min(named.created_at) FROM chat_response AS named WHERE named.id = ANY(%s))
         OR response.status = ANY(%s))
  ORDER BY response.created_at, response.id
 """
@@ -151,8 +151,10 @@ async def resume(
 ) -> dict[str, tuple[int, int]] | None:
     """Where to go on: of each response, the next number wanted and the highest kept.
 
-    `cursors`: of each response that the client knows, the last number that it has. None: some
-    cursor lies ahead of the log, or has expired, or its response is gone; send a snapshot.
+    `cursors`: of the responses that the client knows from some moment on, the last number that it
+    has. One that began after the earliest of them and is not named is one that the client missed:
+    the bus may have lost all of it. None: some cursor lies ahead of the log, or has expired, or its
+    response is gone; send a snapshot.
     """
     named = list(cursors)
     live = sorted(lifecycle.LIVE)

@@ -19,6 +19,10 @@ import { branch, newestHead, withResponse } from "./state/tree.js";
 /** @typedef {import("./wire.js").Waiting} Waiting */
 /** @typedef {import("./wire.js").Feedback} Feedback */
 
+/** How many of the latest responses a page that comes back names, and the most that it may. */
+const NAMED = 20;
+const MAX_NAMED = 200;
+
 export class Session {
   /** @type {Conversation} */
   conversation = { id: "", title: "", shown: null, queuePaused: false };
@@ -126,13 +130,17 @@ export class Session {
     return [after.length ? { ...frame, after } : frame];
   }
 
+  /** Names all that is known from some moment on, so that what was missed in between shows. */
   #cursors() {
     const all = [...this.responses.values()];
-    const running = all.filter(isLive);
-    return (running.length ? running : all.slice(-1)).map(({ id, number }) => ({
+    const running = all.findIndex(isLive);
+    const recent = Math.max(0, all.length - NAMED);
+    const from = running < 0 ? recent : Math.min(running, recent);
+    const named = all.slice(from).map(({ id, number }) => ({
       response_id: id,
       sequence_number: number,
     }));
+    return named.length > MAX_NAMED ? [] : named;
   }
 
   /**

@@ -13,6 +13,7 @@ from chat.engine.process import Engine
 from chat.web.session import Session
 
 SECONDS = 20
+NAMED = 20  # The latest responses that a viewer who comes back names, as the page does.
 TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
 
 
@@ -56,8 +57,9 @@ class Viewer:
         return event_id
 
     def follow(self, conversation_id: str, *, resume: bool = False) -> None:
-        live = [each for each in self.numbers if each not in self.endings]
-        known = live or list(self.numbers)[-1:]
+        known = list(self.numbers)
+        live = [place for place, each in enumerate(known) if each not in self.endings]
+        known = known[min([*live, max(0, len(known) - NAMED)]) :]
         after = [{"response_id": each, "sequence_number": self.numbers[each]} for each in known]
         self.send("interject:follow", conversation=conversation_id, after=after if resume else [])
 
