@@ -1,0 +1,224 @@
+"""Many deltas become few events, and the same items however they are cut."""
+
+import copy
+import random
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat.protocol.coalescer import Coalescer
+from chat.protocol.deltas import (
+    Citation,
+    Delta,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+from tests.protocol.strategies import beats, deltas, output_of, run, statuses, without_ids
+
+
+def kinds(events: list[dict[str, Any]]) -> list[str]:
+    return [each["type"].removeprefix("response.") for each in events]
+
+
+@given(deltas, statuses, beats)
+def test_any_beat_gives_the_same_items(said: list[Delta], status: str, beats: random.Random):
+    assert without_ids(output_of(run(said, status, beats))) == without_ids(
+        output_of(run(said, status))
+    )
+
+
+@given(deltas, statuses, st.data())
+def test_any_cut_of_a_text_gives_the_same_items(said: list[Delta], status: str, data: Any):
+    pieces: list[Delta] = []
+    for delta in said:
+        if isinstance(delta, TextDelta | ReasoningDelta | RefusalDelta):
+            cut = data.draw(st.integers(0, len(delta.text)))
+            pieces += [type(delta)(delta.text[:cut]), type(delta)(delta.text[cut:])]
+        else:
+            pieces.append(delta)
+    assert without_ids(output_of(run(pieces, status))) == without_ids(output_of(run(said, status)))
+
+
+@given(deltas, statuses, beats)
+def test_nothing_that_was_said_is_lost_doubled_or_reordered(
+    said: list[Delta], status: str, beats: random.Random
+):
+    items = output_of(run(said, status, beats))
+    for kind, wanted in ((TextDelta, "text"), (RefusalDelta, "refusal")):
+        told = "".join(each.text for each in said if isinstance(each, kind))
+        shown = "".join(part.get(wanted, "") for part in parts(items, "content"))
+        assert shown == told
+    thought = "".join(each.text for each in said if isinstance(each, ReasoningDelta))
+    assert "".join(part["text"] for part in parts(items, "summary")) == thought
+    for index in range(3):
+        fragments = [e for e in said if isinstance(e, ToolCallDelta) and e.index == index]
+        arguments = "".join(each.arguments for each in fragments)
+        if fragments:
+            assert arguments in [item.get("arguments") for item in items]
+
+
+def parts(items: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [part for item in items for part in item.get(name, [])]
+
+
+@given(deltas, statuses, beats)
+def test_items_and_parts_open_once_close_once_and_one_at_a_time(
+    said: list[Delta], status: str, beats: random.Random
+):
+    open_item: dict[str, Any] | None = None
+    open_part: tuple[str, int] | None = None
+    closed, said_of_part = 0, ""
+    for event in run(said, status, beats):
+        kind = event["type"]
+        assert event["output_index"] == closed
+        if kind == "response.output_item.added":
+            assert open_item is None
+            open_item, indexes = event["item"], 0
+            assert open_item["status"] == "in_progress"
+            continue
+        assert open_item is not None
+        if kind == "response.output_item.done":
+            assert open_part is None
+            assert event["item"]["id"] == open_item["id"]
+            open_item, closed = None, closed + 1
+            continue
+        assert event["item_id"] == open_item["id"]
+        place = index_of(event)
+        if kind.endswith("part.added"):
+            assert open_part is None
+            assert place == indexes
+            open_part, said_of_part = (event["part"]["type"], place), ""
+        elif kind.endswith("part.done"):
+            assert open_part == (event["part"]["type"], place)
+            open_part, indexes = None, indexes + 1
+        elif kind.endswith(".delta"):
+            assert event["delta"]
+            said_of_part += event["delta"]
+            assert open_item["type"] == "function_call" or open_part is not None
+        elif kind.endswith(("text.done", "refusal.done")):
+            assert event.get("text", event.get("refusal")) == said_of_part
+    assert (open_item, open_part) == (None, None)
+
+
+def index_of(event: dict[str, Any]) -> int | None:
+    return event.get("content_index", event.get("summary_index"))
+
+
+@given(deltas, statuses)
+def test_only_the_last_item_is_incomplete(said: list[Delta], status: str):
+    items = output_of(run(said, status))
+    assert [item["status"] for item in items] == (
+        ["completed"] * (len(items) - 1) + [status] if items else []
+    )
+
+
+@given(deltas, beats)
+def test_what_was_taken_is_not_changed_afterwards(said: list[Delta], beats: random.Random):
+    coalescer = Coalescer()
+    taken, copies = [], []
+    for delta in said:
+        coalescer.feed([delta])
+        if beats.random() < 0.5:
+            events = coalescer.take()
+            taken.append(events)
+            copies.append(copy.deepcopy(events))
+    coalescer.close("completed")
+    coalescer.take()
+    assert taken == copies
+
+
+@given(deltas, beats)
+def test_between_two_beats_a_part_has_one_delta(said: list[Delta], beats: random.Random):
+    coalescer = Coalescer()
+    for delta in said:
+        coalescer.feed([delta])
+        if beats.random() < 0.3:
+            places = [
+                (each["item_id"], index_of(each))
+                for each in coalescer.take()
+                if each["type"].endswith(".delta")
+            ]
+            assert len(places) == len(set(places))
+
+
+@given(deltas)
+def test_chars_are_those_that_were_said(said: list[Delta]):
+    coalescer = Coalescer()
+    coalescer.feed(said)
+    coalescer.close("completed")
+    assert coalescer.chars == sum(
+        len(each.arguments if isinstance(each, ToolCallDelta) else getattr(each, "text", ""))
+        for each in said
+    )
+
+
+def test_nothing_said_leaves_no_trace():
+    coalescer = Coalescer()
+    coalescer.feed([TextDelta(""), ReasoningDelta("")])
+    assert not coalescer.said
+    assert not coalescer.has_events
+    coalescer.close("completed")
+    assert coalescer.take() == []
+    assert coalescer.output == []
+
+
+def test_an_item_is_opened_with_its_first_delta():
+    coalescer = Coalescer()
+    coalescer.feed([TextDelta("One "), TextDelta("two")])
+    assert kinds(coalescer.take()) == [
+        "output_item.added", "content_part.added", "output_text.delta",
+    ]  # fmt: skip
+    coalescer.feed([TextDelta(" three")])
+    assert kinds(coalescer.take()) == ["output_text.delta"]
+    coalescer.close("completed")
+    assert kinds(coalescer.take()) == [
+        "output_text.done", "content_part.done", "output_item.done",
+    ]  # fmt: skip
+
+
+def test_reasoning_text_and_refusal_are_two_items_and_three_parts():
+    events = run([ReasoningDelta("Hm."), TextDelta("No."), RefusalDelta("Never.")], "completed")
+    reasoning, message = output_of(events)
+    assert reasoning["summary"] == [{"type": "summary_text", "text": "Hm."}]
+    assert [part["type"] for part in message["content"]] == ["output_text", "refusal"]
+
+
+def test_calls_that_upstream_interleaves_come_one_after_another():
+    said = [
+        ToolCallDelta(0, "c0", "look", '{"a'),
+        ToolCallDelta(1, "c1", "walk", '{"b'),
+        ToolCallDelta(0, None, None, '":1}'),
+        TextDelta("Meanwhile."),
+        ToolCallDelta(1, None, None, '":2}'),
+    ]
+    first, second, text = output_of(run(said, "completed"))
+    assert (first["call_id"], first["name"], first["arguments"]) == ("c0", "look", '{"a":1}')
+    assert (second["call_id"], second["name"], second["arguments"]) == ("c1", "walk", '{"b":2}')
+    assert text["content"][0]["text"] == "Meanwhile."
+
+
+def test_a_name_that_comes_late_is_the_calls_name():
+    said = [ToolCallDelta(0, "c0", None, "{"), ToolCallDelta(0, None, "look", "}")]
+    (call,) = output_of(run(said, "completed"))
+    assert call["name"] == "look"
+
+
+def test_a_call_id_that_is_missing_or_too_long_is_minted_anew():
+    said = [ToolCallDelta(0, None, "look", "{}"), ToolCallDelta(1, "c" * 65, "look", "{}")]
+    minted = [item["call_id"] for item in output_of(run(said, "completed"))]
+    assert len(set(minted)) == 2
+    assert all(0 < len(each) <= 64 for each in minted)
+
+
+def test_citations_stand_at_the_end_of_their_text_each_once():
+    twice = [Citation("http://a", "A"), Citation("http://a", "A"), Citation("http://b", "B")]
+    events = run([TextDelta("As they say."), *twice], "completed")
+    (message,) = output_of(events)
+    annotations = message["content"][0]["annotations"]
+    assert [each["url"] for each in annotations] == ["http://a", "http://b"]
+    assert {(each["start_index"], each["end_index"]) for each in annotations} == {(0, 12)}
+    added = [e for e in events if e["type"] == "response.output_text.annotation.added"]
+    assert [(e["annotation_index"], e["annotation"]) for e in added] == list(enumerate(annotations))
