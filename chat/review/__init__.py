@@ -1,0 +1,1 @@
+"""What staff see: conversations found and read, feedback, keys, users. It runs no model."""
