@@ -1,0 +1,163 @@
+"""The same `event_id` of the same user is done once, and answered again."""
+
+from chat.models import Conversation, Feedback, Response
+from tests.gate import Gate
+from tests.wire.lines import kept, line, said, texts
+
+
+async def test_a_prompt_that_comes_twice_is_run_once_and_replayed(chat, model, account):
+    prompt = model.says("Once.")
+    first = await chat.answer(prompt, event_id="p")
+    await chat.fence()
+    before = chat.events(first["id"])
+    chat.frames.clear()
+    second = await chat.answer(prompt, event_id="p")
+    assert second == first
+    assert chat.events(first["id"]) == before
+    assert model.times_asked(prompt) == 1
+    assert await kept(lambda: Conversation.objects.filter(owner=account.user).count()) == 1
+
+
+async def test_a_prompt_repeated_from_a_second_connection_joins_what_runs(
+    chat, model, served, account
+):
+    gate = Gate()
+    prompt = model.says("One ", "two", gate=gate)
+    response_id = await chat.prompt(prompt, event_id="p")
+    await chat.shown(response_id, "One ")
+    async with line(served, account) as other:
+        assert await other.prompt(prompt, event_id="p") == response_id
+        await other.shown(response_id, "One ")
+        gate.open()
+        assert texts(await other.end(response_id)) == "One two"
+        assert other.numbers(response_id) == list(range(len(other.numbers(response_id))))
+    assert model.times_asked(prompt) == 1
+
+
+async def test_two_connections_that_send_the_same_prompt_at_once_get_one_response(
+    chat, model, served, account
+):
+    prompt = model.says("Once.")
+    async with line(served, account) as other:
+        for each in (chat, other):
+            await each.send("response.create", input=prompt, event_id="p")
+        ended = [(await each.until("response.completed"))["response"] for each in (chat, other)]
+    assert ended[0] == ended[1]
+    assert model.times_asked(prompt) == 1
+
+
+async def test_another_payload_under_the_same_id_is_refused(chat, model):
+    await chat.answer(model.says("Once."), event_id="p")
+    await chat.send("response.create", input="Something else.", event_id="p")
+    frame = await chat.refusal()
+    assert (frame["status"], frame["error"]["code"]) == (400, "event_id_reused")
+    assert (frame["event_id"], frame["error"]["param"]) == ("p", "event_id")
+
+
+async def test_another_kind_of_frame_under_the_same_id_is_refused(chat, model):
+    response = await chat.answer(model.says("Once."), event_id="p")
+    for kind, fields in (
+        ("interject:feedback", {"response_id": response["id"], "rating": 1}),
+        ("interject:cancel", {"response_id": response["id"]}),
+        ("interject:dequeue", {"target_event_id": "p"}),
+    ):
+        await chat.send(kind, event_id="p", **fields)
+        assert (await chat.refusal())["error"]["code"] == "event_id_reused"
+    assert await kept(lambda: Feedback.objects.filter(response=response["id"]).count()) == 0
+
+
+async def test_another_user_may_use_the_same_id(chat, model, served, stranger):
+    mine, theirs = model.says("Mine."), model.says("Theirs.")
+    await chat.answer(mine, event_id="p")
+    async with line(served, stranger) as other:
+        assert texts(await other.answer(theirs, event_id="p")) == "Theirs."
+
+
+async def test_a_waiting_prompt_that_comes_twice_waits_once(chat, model, served, account):
+    gate = Gate()
+    first = await chat.prompt(model.says("One ", "two", gate=gate))
+    conversation, waiting = chat.conversation_of(first), model.says("Three.")
+    asked = {"input": waiting, "conversation": conversation, "event_id": "p"}
+    await chat.send("response.create", **asked)
+    await chat.until("interject:queued", target_event_id="p")
+    async with line(served, account) as other:
+        await other.send("response.create", **asked)
+        again = await other.until("interject:queued", target_event_id="p")
+        assert again["position"] == 1
+        gate.open()
+        await chat.end(first)
+        for each in (chat, other):
+            response = (await each.until("response.completed"))["response"]
+            assert texts(response) == "Three."
+    assert model.times_asked(waiting) == 1
+    assert len(said(await model.asked(waiting))) == 3
+
+
+async def test_another_payload_for_a_waiting_prompt_is_refused(chat, model):
+    first = await chat.prompt(model.begins("One "))
+    conversation = chat.conversation_of(first)
+    await chat.send("response.create", input="A", conversation=conversation, event_id="p")
+    await chat.until("interject:queued")
+    await chat.send("response.create", input="B", conversation=conversation, event_id="p")
+    assert (await chat.refusal())["error"]["code"] == "event_id_reused"
+
+
+async def test_a_steer_that_comes_twice_is_used_once(chat, model, served, account):
+    response_id = await chat.prompt(model.begins("One "))
+    await chat.shown(response_id, "One ")
+    steer = model.says("Two.")
+    asked = {"previous_response_id": response_id, "input": steer, "event_id": "s"}
+    await chat.send("response.steer", **asked)
+    first = await chat.until("response.steer.accepted")
+    await chat.end(response_id)
+    successor = (await chat.until("response.created"))["response"]
+    await chat.end(successor["id"])
+    await chat.send("response.steer", **asked)
+    again = await chat.until("response.steer.accepted", "response.steer.failed")
+    assert (again["type"], again.get("steer")) == ("response.steer.accepted", first["steer"])
+    assert again["event_id"] == "s"
+    count = await kept(lambda: Response.objects.filter(parent=response_id).count())
+    assert (count, model.times_asked(steer)) == (1, 1)
+
+
+async def test_feedback_that_comes_twice_is_answered_twice(chat, model):
+    response = await chat.answer(model.says("One."))
+    asked = {"response_id": response["id"], "rating": 1, "event_id": "f"}
+    await chat.send("interject:feedback", **asked)
+    first = await chat.until("interject:feedback")
+    await chat.send("interject:feedback", **asked)
+    assert await chat.until("interject:feedback") == first
+    await chat.send("interject:feedback", **{**asked, "rating": -1})
+    assert (await chat.refusal())["error"]["code"] == "event_id_reused"
+    ratings = await kept(
+        lambda: list(
+            Feedback.objects.filter(response=response["id"]).values_list("rating", flat=True)
+        )
+    )
+    assert ratings == [1]
+
+
+async def test_a_repeated_feedback_does_not_undo_a_later_one(chat, model):
+    response = await chat.answer(model.says("One."))
+    first = {"response_id": response["id"], "rating": 1, "event_id": "f1"}
+    for asked in (first, {**first, "rating": -1, "event_id": "f2"}, first):
+        await chat.send("interject:feedback", **asked)
+        await chat.until("interject:feedback", event_id=asked["event_id"])
+    found = await kept(lambda: Feedback.objects.get(response=response["id"]).rating)
+    assert found == -1
+
+
+async def test_a_cancel_that_comes_twice_is_answered_twice(chat, model):
+    response_id = await chat.prompt(model.begins("One "))
+    await chat.shown(response_id, "One ")
+    for _ in range(2):
+        await chat.send("interject:cancel", response_id=response_id, event_id="c")
+    receipts = [await chat.until("interject:cancelled", event_id="c") for _ in range(2)]
+    assert receipts[0]["receipt"]["asked_at"] == receipts[1]["receipt"]["asked_at"]
+
+
+async def test_frames_without_an_id_are_done_each_time(chat, model):
+    prompt = model.says("Again.")
+    first, second = await chat.answer(prompt), await chat.answer(prompt)
+    assert first["id"] != second["id"]
+    assert model.times_asked(prompt) == 2

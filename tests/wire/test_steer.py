@@ -1,0 +1,266 @@
+"""Steering: a running response is given input, and goes on as its successor."""
+
+import asyncio
+
+import pytest
+
+from chat.models import Intent, Response
+from tests.gate import Gate
+from tests.upstream_script import Script, chunk, done, finish, think, usage
+from tests.wire.lines import TERMINAL, kept, line, plain, said, texts
+
+SETTINGS = {
+    "instructions": "Rhyme.",
+    "temperature": 0.5,
+    "top_p": 0.25,
+    "max_output_tokens": 50,
+    "metadata": {"colour": "red"},
+    "tools": [{"type": "function", "name": "look", "parameters": {}, "strict": False,
+               "description": None}],
+    "model": "other-model",
+    "user": "somebody",
+}  # fmt: skip
+
+
+async def test_upstream_is_closed_and_the_successor_reads_what_was_said(chat, model):
+    prompt, steer = model.begins("One ", "two "), model.says("Three.")
+    response_id = await chat.prompt(prompt)
+    await chat.shown(response_id, "One two ")
+    await chat.send("response.steer", previous_response_id=response_id, input=steer, event_id="s")
+    accepted = await chat.until("response.steer.accepted")
+    assert (accepted["event_id"], accepted["steer"]["previous_response_id"]) == ("s", response_id)
+    steered = await chat.end(response_id)
+    await (await model.asked(prompt)).closed()
+    assert (steered["status"], steered["incomplete_details"]) == (
+        "incomplete", {"reason": "steered"},
+    )  # fmt: skip
+    assert texts(steered) == chat.text_of(response_id) == "One two "
+    successor = (await chat.until("response.created"))["response"]
+    assert successor["previous_response_id"] == response_id
+    assert successor["conversation"] == steered["conversation"]
+    assert texts(await chat.end(successor["id"])) == "Three."
+    assert said(await model.asked(steer)) == [
+        ("user", prompt), ("assistant", "One two "), ("user", steer),
+    ]  # fmt: skip
+
+
+async def test_the_successor_inherits_every_setting(chat, model):
+    prompt, steer = model.begins("One "), model.says("Two.")
+    response_id = await chat.prompt(prompt, **SETTINGS)
+    await chat.shown(response_id, "One ")
+    await chat.send("response.steer", previous_response_id=response_id, input=steer)
+    await chat.end(response_id)
+    successor = await chat.end((await chat.until("response.created"))["response"]["id"])
+    assert {name: successor[name] for name in SETTINGS} == SETTINGS
+    before, after = (await model.asked(prompt)).json, (await model.asked(steer)).json
+    assert after["messages"][0] == {"role": "system", "content": "Rhyme."}
+    assert {**before, "messages": None} == {**after, "messages": None}
+
+
+async def test_a_steer_may_be_a_list_of_messages(chat, model):
+    steer = model.says("Two.")
+    response_id = await chat.prompt(model.begins("One "))
+    await chat.shown(response_id, "One ")
+    given = [{"role": "user", "content": "First."}, {"type": "message", "role": "user",
+             "content": [{"type": "input_text", "text": steer}]}]  # fmt: skip
+    await chat.send("response.steer", previous_response_id=response_id, input=given)
+    await chat.end(response_id)
+    await chat.until("response.completed")
+    assert said(await model.asked(steer))[2:] == [("user", "First."), ("user", steer)]
+
+
+async def test_before_the_first_word(chat, model):
+    prompt, steer = model.is_silent(), model.says("Two.")
+    response_id = await chat.prompt(prompt)
+    seen = await model.asked(prompt)
+    await chat.send("response.steer", previous_response_id=response_id, input=steer)
+    steered = await chat.end(response_id)
+    await seen.closed()
+    assert (steered["status"], steered["output"]) == ("incomplete", [])
+    assert texts((await chat.until("response.completed"))["response"]) == "Two."
+    assert said(await model.asked(steer)) == [("user", prompt), ("user", steer)]
+
+
+async def test_while_it_thinks(chat, model):
+    prompt = model.answers(Script([think("Hm."), Gate()]))
+    steer = model.says("Two.")
+    response_id = await chat.prompt(prompt)
+    await chat.until("response.reasoning_summary_text.delta")
+    await chat.send("response.steer", previous_response_id=response_id, input=steer)
+    steered = await chat.end(response_id)
+    assert [each["type"] for each in steered["output"]] == ["reasoning"]
+    assert texts((await chat.until("response.completed"))["response"]) == "Two."
+
+
+async def test_several_before_the_commit_make_one_successor_in_order(chat, model):
+    last = model.says("All heard.")
+    response_id = await chat.prompt(model.begins("One "))
+    await chat.shown(response_id, "One ")
+    steers = ["first", "second", last]
+    await asyncio.gather(
+        *(
+            chat.send("response.steer", previous_response_id=response_id, input=each, event_id=each)
+            for each in steers
+        )
+    )
+    await chat.end(response_id)
+    ended = [(await chat.until(*TERMINAL))["response"]]
+    while ended[-1]["status"] != "completed":
+        ended.append((await chat.until(*TERMINAL))["response"])
+    # Those that came after the commit steered the successor; each is read once, in order.
+    heard = [text for role, text in said(await model.asked(last)) if role == "user"]
+    assert heard[1:] == steers
+    accepted = [f["event_id"] for f in chat.frames if f["type"] == "response.steer.accepted"]
+    assert accepted == steers
+
+
+async def test_a_successor_may_be_steered_too(chat, model):
+    first = await chat.prompt(model.begins("One "))
+    await chat.shown(first, "One ")
+    middle, last = model.begins("Two "), model.says("Three.")
+    await chat.send("response.steer", previous_response_id=first, input=middle)
+    await chat.end(first)
+    second = (await chat.until("response.created"))["response"]["id"]
+    await chat.shown(second, "Two ")
+    # By the name of the response that was steered: it means its live successor.
+    await chat.send("response.steer", previous_response_id=first, input=last)
+    accepted = await chat.until("response.steer.accepted")
+    assert accepted["steer"]["previous_response_id"] == second
+    await chat.end(second)
+    assert texts((await chat.until("response.completed"))["response"]) == "Three."
+    assert [text for _, text in said(await model.asked(last))][1:] == ["One ", middle, "Two ", last]
+
+
+async def test_a_cancel_of_what_was_steered_stops_its_successor(chat, model):
+    first = await chat.prompt(model.begins("One "))
+    await chat.shown(first, "One ")
+    middle = model.begins("Two ")
+    await chat.send("response.steer", previous_response_id=first, input=middle)
+    await chat.end(first)
+    second = (await chat.until("response.created"))["response"]["id"]
+    await chat.shown(second, "Two ")
+    await chat.send("interject:cancel", response_id=first)
+    assert (await chat.end(second))["status"] == "cancelled"
+    await (await model.asked(middle)).closed()
+    assert (await chat.until("interject:cancelled"))["response_id"] == second
+
+
+@pytest.mark.parametrize("attempt", range(4))
+async def test_a_steer_and_a_cancel_at_once(chat, model, served, account, attempt):
+    """Either the cancel stops the successor, or it comes first and the input is given back."""
+    steer = model.begins("Two ")
+    response_id = await chat.prompt(model.begins("One "))
+    await chat.shown(response_id, "One ")
+    async with line(served, account) as other:
+        wishes = [
+            chat.send("response.steer", previous_response_id=response_id, input=steer),
+            other.send("interject:cancel", response_id=response_id),
+        ]
+        await asyncio.gather(*(wishes if attempt % 2 else wishes[::-1]))
+        receipt = await other.until("interject:cancelled")
+    assert receipt["receipt"]["status"] == "cancelled"
+    outcome = await chat.until("response.steer.accepted", "response.steer.failed")
+    if receipt["response_id"] == response_id:
+        if outcome["type"] == "response.steer.accepted":
+            outcome = await chat.until("response.steer.failed")
+        assert outcome["steer"]["input"] == steer
+        assert model.times_asked(steer) == 0
+    elif model.times_asked(steer):
+        await (await model.asked(steer)).closed()
+    assert await kept(lambda: unfinished(account)) == ([], [])
+
+
+def unfinished(account) -> tuple[list[str], list[str]]:
+    """The account's responses that run, and wishes that wait."""
+    mine = Response.objects.filter(conversation__owner=account.user)
+    live = mine.filter(status__in=["queued", "in_progress"])
+    wishes = Intent.objects.filter(response_id__in=mine.values("id"))
+    return list(live.values_list("id", flat=True)), list(wishes.values_list("kind", flat=True))
+
+
+async def test_a_steer_as_the_provider_finishes(chat, model):
+    """It is used by a successor of either end, or given back; never lost, never used twice."""
+    for _ in range(5):
+        gate, steer = Gate(), model.says("Two.")
+        response_id = await chat.prompt(model.says("One ", "done.", gate=gate))
+        await chat.shown(response_id, "One ")
+        gate.open()
+        await chat.send("response.steer", previous_response_id=response_id, input=steer)
+        outcome = await chat.until("response.steer.accepted", "response.steer.failed")
+        if outcome["type"] == "response.steer.failed":
+            assert outcome["steer"]["input"] == steer
+            assert model.times_asked(steer) == 0
+            continue
+        await chat.until("response.completed", response_id=await successor_of(chat, response_id))
+        assert model.times_asked(steer) == 1
+        before, after = said(await model.asked(steer))[-2:]
+        assert before[1] in ("One ", "One done.")
+        assert after == ("user", steer)
+
+
+async def successor_of(chat, response_id: str) -> str:
+    """The response that names this one as its previous one, as soon as it is created."""
+    while True:
+        for frame in chat.frames:
+            if frame["type"] != "response.created":
+                continue
+            if frame["response"]["previous_response_id"] == response_id:
+                found: str = frame["response"]["id"]
+                return found
+        await chat.receive()
+
+
+async def test_a_steer_of_a_response_that_said_all_but_has_not_ended(chat, model):
+    gate, steer = Gate(), model.says("Two.")
+    prompt = model.answers(Script([chunk("One."), finish(), gate, usage(), done()]))
+    response_id = await chat.prompt(prompt)
+    await chat.shown(response_id, "One.")
+    await chat.send("response.steer", previous_response_id=response_id, input=steer)
+    assert texts(await chat.end(response_id)) == "One."
+    successor = await successor_of(chat, response_id)
+    while chat.kinds(successor)[-1] != "response.completed":
+        await chat.receive()
+    assert said(await model.asked(steer))[1:] == [("assistant", "One."), ("user", steer)]
+
+
+async def test_the_successor_goes_to_whoever_steered_and_not_to_a_plain_creator(
+    served, account, model
+):
+    async with plain(served, account) as simple, plain(served, account) as steering:
+        response_id = await simple.prompt(model.begins("One "))
+        await simple.shown(response_id, "One ")
+        steer = model.says("Two.")
+        await steering.send("response.steer", previous_response_id=response_id, input=steer)
+        completed = (await steering.until("response.completed"))["response"]
+        assert texts(completed) == "Two."
+        assert (await simple.end(response_id))["incomplete_details"] == {"reason": "steered"}
+        await simple.fence()
+        assert simple.events(completed["id"]) == []
+
+
+async def test_followers_get_the_successor(chat, model, served, account):
+    response_id = await chat.prompt(model.begins("One "))
+    await chat.shown(response_id, "One ")
+    async with line(served, account) as tab:
+        await tab.follow(chat.conversation_of(response_id))
+        steer = model.says("Two.")
+        await chat.send("response.steer", previous_response_id=response_id, input=steer)
+        completed = (await tab.until("response.completed"))["response"]
+        assert (completed["previous_response_id"], texts(completed)) == (response_id, "Two.")
+        assert tab.numbers(completed["id"]) == list(range(len(tab.numbers(completed["id"]))))
+
+
+async def test_too_many_steers_are_given_back(chat, model, served, account):
+    """While the end of a response waits, so do its steers."""
+    response_id = await chat.prompt(model.begins("One "))
+    await chat.shown(response_id, "One ")
+    for number in range(40):
+        await chat.send("response.steer", previous_response_id=response_id, input=f"{number}")
+    outcomes = [
+        await chat.until("response.steer.accepted", "response.steer.failed") for _ in range(40)
+    ]
+    used = [f for f in outcomes if f["type"] == "response.steer.accepted"]
+    back = {f["steer"]["input"] for f in outcomes if f["type"] == "response.steer.failed"}
+    assert len(used) + len(back) == 40
+    codes = {f["error"]["code"] for f in outcomes if "error" in f}
+    assert codes <= {"too_many_pending_steers", "response_already_completed"}
