@@ -24,6 +24,7 @@ class Memory:
         return found[0]
 
     def put(self, response_id: str, context: Sequence[Item]) -> None:
+        self.evict(response_id)
         size = len(encode_json(context))
         self._contexts[response_id] = (list(context), size)
         self._bytes += size

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import resource
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -71,9 +72,12 @@ def run_uvicorn(host: str, port: int) -> None:
 
     async def serve() -> None:
         living = asyncio.create_task(_live(stop))
-        await server.serve()
-        living.cancel()
-        await asyncio.gather(living, return_exceptions=True)
+        try:
+            await server.serve()
+        finally:
+            living.cancel()
+            await asyncio.gather(living, return_exceptions=True)
+            await stop_engine(grace_seconds=0)
 
     uvloop.run(serve())
 
@@ -109,6 +113,8 @@ def run_daphne(host: str, port: int) -> None:
 
     reactor.callWhenRunning(lambda: _background.add(asyncio.ensure_future(_live(stop))))
     server.run()
+    if not server.listening_addresses:
+        sys.exit(1)  # Daphne has said why.
 
 
 async def _live(stop_server: Callable[[], Awaitable[None]]) -> None:
