@@ -55,8 +55,7 @@ class Control:
 
     async def ended(self, response_id: str) -> None:
         """Give their receipts to those who cancelled."""
-        asked = self._receipts.pop(response_id, None)
-        if not asked:
+        if response_id not in self._receipts:
             return
         connection = self._connection
         found = await queries.receipt(
@@ -66,14 +65,14 @@ class Control:
             return
         stored, kept, text_chars = found
         if stored.ending is None:
-            self._receipts.setdefault(response_id, []).extend(asked)
-            return
+            return  # Its end is still to be heard of.
         if stored.ending.reason == lifecycle.STEERED:
-            await self._wait_for_successor(response_id, asked)
+            await self._wait_for_successor(response_id)
             return
         seen = connection.outbox.last_sent(response_id)
         receipt = frames.receipt(stored, kept, text_chars, seen)
-        for event_id in asked:
+        # Taken only now: whoever asked while the question was on its way is answered too.
+        for event_id in self._receipts.pop(response_id, ()):
             connection.say_ours(
                 "cancelled",
                 stored.last_number or 0,
@@ -82,16 +81,17 @@ class Control:
                 receipt=receipt,
             )
 
-    async def _wait_for_successor(self, response_id: str, asked: list[str | None]) -> None:
+    async def _wait_for_successor(self, response_id: str) -> None:
         """A steer came first: the cancel means what the steer made."""
         target = await queries.target(
             self._connection.engine.pool, self._connection.identity, response_id
         )
-        if target.response_id is None:
+        asked = self._receipts.pop(response_id, [])
+        if target.response_id is None or target.response_id == response_id:
             return
         self._receipts.setdefault(target.response_id, []).extend(asked)
-        if target.status in lifecycle.ENDED and target.response_id != response_id:
-            await self.ended(target.response_id)
+        # It may have ended before the receipt was waited for.
+        await self.ended(target.response_id)
 
     def waits_for(self, response_id: str) -> bool:
         return response_id in self._receipts
