@@ -34,7 +34,7 @@ def _end_other_sessions() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def database(django_db_setup, django_db_blocker) -> Iterator[None]:
-    """Other processes see what a test writes: nothing is rolled back, each test has its own users."""
+    """Other processes see what a test writes: nothing is rolled back, each test has new users."""
     with django_db_blocker.unblock():
         yield
 

@@ -66,8 +66,7 @@ class Control:
         stored, kept, text_chars = found
         if stored.ending is None:
             return  # Its end is still to be heard of.
-        if stored.ending.reason == lifecycle.STEERED:
-            await self._wait_for_successor(response_id)
+        if stored.ending.reason == lifecycle.STEERED and await self._moved_on(response_id):
             return
         seen = connection.outbox.last_sent(response_id)
         receipt = frames.receipt(stored, kept, text_chars, seen)
@@ -81,17 +80,18 @@ class Control:
                 receipt=receipt,
             )
 
-    async def _wait_for_successor(self, response_id: str) -> None:
-        """A steer came first: the cancel means what the steer made."""
+    async def _moved_on(self, response_id: str) -> bool:
+        """A steer came first: the cancel means what the steer made, if it made anything."""
         target = await queries.target(
             self._connection.engine.pool, self._connection.identity, response_id
         )
-        asked = self._receipts.pop(response_id, [])
         if target.response_id is None or target.response_id == response_id:
-            return
+            return False
+        asked = self._receipts.pop(response_id, [])
         self._receipts.setdefault(target.response_id, []).extend(asked)
         # It may have ended before the receipt was waited for.
         await self.ended(target.response_id)
+        return True
 
     def waits_for(self, response_id: str) -> bool:
         return response_id in self._receipts

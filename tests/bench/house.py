@@ -107,6 +107,11 @@ class House:
     def start(self, name: str, module: str, *arguments: str, port: int) -> int:
         return self._start(name, ["-m", module, *arguments], port, {})
 
+    def said(self) -> str:
+        """The last lines of every process that said anything."""
+        logs = sorted(self.folder.glob("*.log"))
+        return "".join(f"\n{log.stem}:\n{said}" for log in logs if (said := tail(log)))
+
     def load(self) -> "Load":
         return self._house.enter_context(_loading(self.folder / "load.log"))
 
@@ -181,8 +186,6 @@ def _loading(log: Path) -> Iterator[Load]:
         )
     try:
         yield Load(process)
-    except Failed as error:
-        raise Failed(f"{error}\n{tail(log)}".rstrip()) from None
     finally:
         stop(process)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.bench.house import House, Load
+from tests.bench.house import Failed, House, Load
 from tests.bench.plan import Plan
 from tests.bench.streams import Target
 
@@ -92,7 +92,14 @@ class Findings:
 
 
 def measure(house: House, size: Size) -> Findings:
-    """Everything, one measurement at a time."""
+    """Everything, one measurement at a time. Raises `Failed`, with what the processes said."""
+    try:
+        return _measure(house, size)
+    except Failed as error:
+        raise Failed(f"{error}{house.said()}") from None
+
+
+def _measure(house: House, size: Size) -> Findings:
     findings = Findings(size)
     with _said("database, accounts, conversations"):
         prepared = house.prepare(ACCOUNTS, LENGTHS)

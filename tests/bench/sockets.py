@@ -40,6 +40,7 @@ class Socket(asyncio.Protocol):
         self.frames: list[Frame] = []
         self._address = address
         self._rest = b""
+        self._why = ""
         self._transport: asyncio.Transport
         self._open = asyncio.get_running_loop().create_future()
         self._marks: Sequence[bytes] = ()
@@ -120,7 +121,7 @@ class Socket(asyncio.Protocol):
         self._rest = data[at:]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        lost = ConnectionError(f"the server closed the connection: {exc}")
+        lost = ConnectionError(f"the server closed the connection: {self._why or exc}")
         for waiting in (self._open, self._found):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(lost)
@@ -144,6 +145,9 @@ class Socket(asyncio.Protocol):
         elif code == 0x80 | PING:
             pong = bytes([0x80 | PONG, 0x80 | len(frame.payload)])
             self._transport.write(pong + MASK + frame.payload)
+        elif code == 0x80 | CLOSE:
+            code = int.from_bytes(frame.payload[:2], "big")
+            self._why = f"{code} {frame.payload[2:].decode()}"
 
     def _look(self, frame: Frame) -> None:
         head = frame.payload[: self._head]
