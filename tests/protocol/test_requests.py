@@ -40,7 +40,7 @@ values = st.recursive(
         st.lists(inner, max_size=4),
         st.dictionaries(st.sampled_from(FIELDS), inner, max_size=5),
     ),
-    max_leaves=12,
+    max_leaves=6,
 )
 frames = st.builds(
     lambda kind, fields: {**fields, "type": kind},

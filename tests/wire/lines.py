@@ -1,6 +1,9 @@
 """What the tests of the wire share: a line to the service, and the model at its other end."""
 
+import asyncio
 import contextlib
+import json
+import urllib.request
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -159,6 +162,20 @@ async def kept(look: Callable[[], Found]) -> Found:
             connections.close_all()
 
     return await sync_to_async(asked)()
+
+
+async def post(service: Service, cookie: str, path: str, body: Any = None) -> None:
+    """Do something on the page, as its session."""
+    token = "t" * 32
+    headers = {
+        "Cookie": f"{cookie}; csrftoken={token}",
+        "X-CSRFToken": token,
+        "Content-Type": "application/json",
+    }
+    data = json.dumps(body or {}).encode()
+    request = urllib.request.Request(service.url + path, data, headers, method="POST")
+    with await asyncio.to_thread(urllib.request.urlopen, request, timeout=10) as answer:
+        assert answer.status == 200
 
 
 def texts(response: dict[str, Any]) -> str:

@@ -1,14 +1,10 @@
 """What is somebody else's looks as if it did not exist."""
 
-import asyncio
-import json
-import urllib.request
 from typing import Any
 
 from chat.models import Conversation, Feedback, Item, Log, Response, WaitingPrompt
 from tests.gate import Gate
-from tests.service import Account, Service
-from tests.wire.lines import kept, line, texts
+from tests.wire.lines import kept, line, post, texts
 
 # A frame of each kind, with the names that it bears; each answers alike for a name of somebody
 # else's and for one that nobody has.
@@ -132,8 +128,9 @@ async def test_a_conversation_that_is_deleted_in_mid_stream_closes_upstream_and_
         response_id = await mine.prompt(prompt)
         await mine.shown(response_id, "One ")
         conversation = mine.conversation_of(response_id)
+        page = f"/conversations/{conversation}"
         await tab.follow(conversation)
-        await post(served, account, f"/conversations/{conversation}/delete")
+        await post(served, await kept(account.session_cookie), f"{page}/delete")
         assert (await tab.until("interject:removed"))["conversation"] == conversation
         gone = await mine.refusal(response_id=response_id)
         assert gone["error"]["code"] == "conversation_deleted"
@@ -148,7 +145,8 @@ async def test_a_new_title_is_told_to_who_follows(served, account, model):
         done = await chat.answer(model.says("One."))
         conversation = done["conversation"]["id"]
         await tab.follow(conversation)
-        await post(served, account, f"/conversations/{conversation}/rename", {"title": "Counting"})
+        cookie = await kept(account.session_cookie)
+        await post(served, cookie, f"/conversations/{conversation}/rename", {"title": "Counting"})
         told = await tab.until("interject:title")
         assert (told["conversation"], told["title"]) == (conversation, "Counting")
 
@@ -168,18 +166,3 @@ async def test_a_removed_member_gets_nothing_more(served, account, stranger, mod
             gate.open()
             await theirs.end(response_id)
         assert await tab.fence() == []
-
-
-async def post(service: Service, account: Account, path: str, body: Any = None) -> None:
-    """Do something in the sidebar, as the page does it."""
-    token = "t" * 32
-    cookie = await kept(account.session_cookie)
-    headers = {
-        "Cookie": f"{cookie}; csrftoken={token}",
-        "X-CSRFToken": token,
-        "Content-Type": "application/json",
-    }
-    data = json.dumps(body or {}).encode()
-    request = urllib.request.Request(service.url + path, data, headers, method="POST")
-    with await asyncio.to_thread(urllib.request.urlopen, request, timeout=10) as answer:
-        assert answer.status == 200

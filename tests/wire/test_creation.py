@@ -1,6 +1,6 @@
 """What may stand in a `response.create`, and what comes of each field."""
 
-import pytest
+from typing import Any
 
 from tests.gate import Gate
 from tests.wire.lines import said, texts
@@ -137,65 +137,65 @@ async def test_hints_are_kept_and_change_nothing(chat, model):
     assert "obfuscation" not in str(chat.frames)
 
 
-@pytest.mark.parametrize(
-    ("fields", "code", "param"),
-    [
-        ({"colour": "red"}, "unknown_parameter", "colour"),
-        ({"background": True}, "unsupported_parameter", "background"),
-        ({"stream": False}, "unsupported_parameter", "stream"),
-        ({"conversation": "conv_1", "previous_response_id": "resp_1"},
-         "mutually_exclusive_parameters", "conversation"),
-        ({"conversation": "conv_1", "store": False}, "unsupported_parameter", "store"),
-        ({"conversation": "conv_none"}, "conversation_not_found", "conversation"),
-        ({"conversation": {"id": "conv_none"}}, "conversation_not_found", "conversation"),
-        ({"conversation": {"name": "mine"}}, "invalid_type", "conversation"),
-        ({"previous_response_id": "resp_none"}, "previous_response_not_found",
-         "previous_response_id"),
-        ({"previous_response_id": "x" * 65}, "invalid_type", "previous_response_id"),
-        ({"temperature": 3}, "invalid_type", "temperature"),
-        ({"temperature": "hot"}, "invalid_type", "temperature"),
-        ({"top_p": 1.5}, "invalid_type", "top_p"),
-        ({"presence_penalty": 3}, "invalid_type", "presence_penalty"),
-        ({"top_logprobs": 21}, "invalid_type", "top_logprobs"),
-        ({"max_output_tokens": 0}, "invalid_type", "max_output_tokens"),
-        ({"max_output_tokens": 1.5}, "invalid_type", "max_output_tokens"),
-        ({"truncation": "all"}, "invalid_value", "truncation"),
-        ({"metadata": {"a": 1}}, "invalid_type", "metadata"),
-        ({"metadata": {str(n): "" for n in range(17)}}, "invalid_type", "metadata"),
-        ({"metadata": {"a": "x" * 513}}, "invalid_type", "metadata"),
-        ({"instructions": ["Be brief."]}, "invalid_type", "instructions"),
-        ({"model": 7}, "invalid_type", "model"),
-        ({"model": "no-such-model"}, "model_not_found", "model"),
-        ({"store": "yes"}, "invalid_type", "store"),
-        ({"tools": {"type": "function"}}, "invalid_type", "tools"),
-        ({"tools": [{"type": "web_search"}]}, "unsupported_tool", "tools[0].type"),
-        ({"tools": [{"type": "function"}]}, "missing_required_parameter", "tools[0].name"),
-        ({"interject": {"colour": "red"}}, "invalid_type", "interject"),
-        ({"interject": {"on_disconnect": "sing"}}, "invalid_value", "interject.on_disconnect"),
-        ({"interject": {"root": True}}, "missing_required_parameter", "conversation"),
-        ({"input": ""}, "empty_input", "input"),
-        ({"input": "  \n "}, "empty_input", "input"),
-        ({"input": None}, "empty_input", "input"),
-        ({"input": []}, "empty_input", "input"),
-        ({"input": 7}, "invalid_type", "input"),
-        ({"input": ["Hello"]}, "invalid_type", "input[0]"),
-        ({"input": [{"role": "user", "content": " "}]}, "empty_input", "input[0].content"),
-        ({"input": [{"role": "user"}]}, "invalid_type", "input[0].content"),
-        ({"input": [{"role": "king", "content": "Hi"}]}, "invalid_value", "input[0].role"),
-        ({"input": [{"type": "poem"}]}, "unsupported_item", "input[0]"),
-        ({"input": [{"type": "message", "role": "user", "content": [{"type": "smell"}]}]},
-         "unsupported_content", "input[0].content[0]"),
-        ({"input": [{"type": "item_reference", "id": "msg_none"}]}, "item_not_found", "input"),
-        ({"input": [{"type": "function_call_output", "call_id": "c", "output": "x"}]},
-         "tool_call_not_found", "input"),
-    ],
-)  # fmt: skip
-async def test_what_cannot_be_done_is_refused_by_its_name(chat, fields, code, param):
-    await chat.send("response.create", **{"input": "Hello", **fields}, event_id=None)
-    frame = await chat.refusal()
-    assert (frame["status"], frame["error"]["type"]) == (400, "invalid_request_error")
-    assert (frame["error"]["code"], frame["error"]["param"]) == (code, param)
-    assert frame["error"]["message"]
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({"colour": "red"}, "unknown_parameter", "colour"),
+    ({"background": True}, "unsupported_parameter", "background"),
+    ({"stream": False}, "unsupported_parameter", "stream"),
+    ({"conversation": "conv_1", "previous_response_id": "resp_1"},
+     "mutually_exclusive_parameters", "conversation"),
+    ({"conversation": "conv_1", "store": False}, "unsupported_parameter", "store"),
+    ({"conversation": "conv_none"}, "conversation_not_found", "conversation"),
+    ({"conversation": {"id": "conv_none"}}, "conversation_not_found", "conversation"),
+    ({"conversation": {"name": "mine"}}, "invalid_type", "conversation"),
+    ({"previous_response_id": "resp_none"}, "previous_response_not_found",
+     "previous_response_id"),
+    ({"previous_response_id": "x" * 65}, "invalid_type", "previous_response_id"),
+    ({"temperature": 3}, "invalid_type", "temperature"),
+    ({"temperature": "hot"}, "invalid_type", "temperature"),
+    ({"top_p": 1.5}, "invalid_type", "top_p"),
+    ({"presence_penalty": 3}, "invalid_type", "presence_penalty"),
+    ({"top_logprobs": 21}, "invalid_type", "top_logprobs"),
+    ({"max_output_tokens": 0}, "invalid_type", "max_output_tokens"),
+    ({"max_output_tokens": 1.5}, "invalid_type", "max_output_tokens"),
+    ({"truncation": "all"}, "invalid_value", "truncation"),
+    ({"metadata": {"a": 1}}, "invalid_type", "metadata"),
+    ({"metadata": {str(n): "" for n in range(17)}}, "invalid_type", "metadata"),
+    ({"metadata": {"a": "x" * 513}}, "invalid_type", "metadata"),
+    ({"instructions": ["Be brief."]}, "invalid_type", "instructions"),
+    ({"model": 7}, "invalid_type", "model"),
+    ({"model": "no-such-model"}, "model_not_found", "model"),
+    ({"store": "yes"}, "invalid_type", "store"),
+    ({"tools": {"type": "function"}}, "invalid_type", "tools"),
+    ({"tools": [{"type": "web_search"}]}, "unsupported_tool", "tools[0].type"),
+    ({"tools": [{"type": "function"}]}, "missing_required_parameter", "tools[0].name"),
+    ({"interject": {"colour": "red"}}, "invalid_type", "interject"),
+    ({"interject": {"on_disconnect": "sing"}}, "invalid_value", "interject.on_disconnect"),
+    ({"interject": {"root": True}}, "missing_required_parameter", "conversation"),
+    ({"input": ""}, "empty_input", "input"),
+    ({"input": "  \n "}, "empty_input", "input"),
+    ({"input": None}, "empty_input", "input"),
+    ({"input": []}, "empty_input", "input"),
+    ({"input": 7}, "invalid_type", "input"),
+    ({"input": ["Hello"]}, "invalid_type", "input[0]"),
+    ({"input": [{"role": "user", "content": " "}]}, "empty_input", "input[0].content"),
+    ({"input": [{"role": "user"}]}, "invalid_type", "input[0].content"),
+    ({"input": [{"role": "king", "content": "Hi"}]}, "invalid_value", "input[0].role"),
+    ({"input": [{"type": "poem"}]}, "unsupported_item", "input[0]"),
+    ({"input": [{"type": "message", "role": "user", "content": [{"type": "smell"}]}]},
+     "unsupported_content", "input[0].content[0]"),
+    ({"input": [{"type": "item_reference", "id": "msg_none"}]}, "item_not_found", "input"),
+    ({"input": [{"type": "function_call_output", "call_id": "c", "output": "x"}]},
+     "tool_call_not_found", "input"),
+]  # fmt: skip
+
+
+async def test_what_cannot_be_done_is_refused_by_its_name(chat):
+    for fields, code, param in REFUSED:
+        await chat.send("response.create", **{"input": "Hello", **fields})
+        frame = await chat.refusal()
+        assert (fields, frame["error"]["code"], frame["error"]["param"]) == (fields, code, param)
+        assert (frame["status"], frame["error"]["type"]) == (400, "invalid_request_error")
+        assert frame["error"]["message"]
 
 
 async def test_items_may_come_in_many_shapes(chat, model):

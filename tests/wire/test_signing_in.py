@@ -1,5 +1,6 @@
 """Who may open a socket, and how one ends with the login that opened it."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from chat.models import ApiKey, User
-from tests.service import Account, Service
-from tests.wire.lines import Line, kept, line, texts
+from tests.service import Account, Service, new_account
+from tests.wire.lines import Line, kept, line, post, texts
 
 SIGNED_OUT = 4401
 
@@ -124,18 +125,7 @@ def deactivate(account: Account) -> None:
     User.objects.filter(pk=account.user.pk).update(is_active=False)
 
 
-@pytest.mark.parametrize("end", [revoke, delete_key, deactivate])
-async def test_a_socket_is_closed_when_the_key_that_opened_it_ends(
-    served, account, stranger, end: Callable[[Account], None]
-):
-    async with line(served, account) as chat, line(served, stranger) as other:
-        await chat.fence()
-        await kept(lambda: end(account))
-        assert await chat.closing() == SIGNED_OUT
-        await other.fence()
-
-
-def log_out(account: Account) -> None:
+def end_sessions(account: Account) -> None:
     for session in Session.objects.all():
         if session.get_decoded().get("_auth_user_id") == str(account.user.pk):
             session.delete()
@@ -146,16 +136,45 @@ def change_password(account: Account) -> None:
     account.user.save()
 
 
-@pytest.mark.parametrize("end", [log_out, change_password, deactivate])
-async def test_a_socket_is_closed_when_the_session_that_opened_it_ends(
-    served, account, end: Callable[[Account], None]
-):
-    cookie = await signed_in(account)
-    async with by_cookie(served, cookie, origin=served.url) as connection:
-        chat = Line(connection)
-        await chat.fence()
-        await kept(lambda: end(account))
-        assert await chat.closing() == SIGNED_OUT
+async def closed_by(chat: Line, account: Account, end: Callable[[Account], None]) -> int:
+    await chat.fence()
+    await kept(lambda: end(account))
+    return await chat.closing()
+
+
+async def test_a_socket_is_closed_when_the_key_that_opened_it_ends(served, account, stranger):
+    async def close(end: Callable[[Account], None]) -> int:
+        other = await kept(new_account)
+        async with line(served, other) as chat:
+            return await closed_by(chat, other, end)
+
+    async with line(served, stranger) as not_meant:
+        codes = await asyncio.gather(*map(close, (revoke, delete_key, deactivate)))
+        assert codes == [SIGNED_OUT] * 3
+        await not_meant.fence()
+
+
+async def test_a_socket_is_closed_when_the_session_that_opened_it_ends(served):
+    async def close(end: Callable[[Account], None]) -> int:
+        other = await kept(new_account)
+        cookie = await signed_in(other)
+        async with by_cookie(served, cookie, origin=served.url) as connection:
+            return await closed_by(Line(connection), other, end)
+
+    codes = await asyncio.gather(*map(close, (end_sessions, change_password, deactivate)))
+    assert codes == [SIGNED_OUT] * 3
+
+
+async def test_signing_out_on_the_page_closes_the_sockets_of_that_session_only(served, account):
+    here, elsewhere = await signed_in(account), await signed_in(account)
+    async with (
+        by_cookie(served, here, origin=served.url) as ended,
+        by_cookie(served, elsewhere, origin=served.url) as other,
+    ):
+        await Line(ended).fence()
+        await post(served, here, "/accounts/logout/")
+        assert await Line(ended).closing() == SIGNED_OUT
+        await Line(other).fence()
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,28 @@ async def test_a_steer_in_the_middle_of_a_call_makes_a_successor(chat, model, st
     assert texts(await chat.end(successor["id"])) == "Without looking, then."
 
 
+@STORED_OR_NOT
+async def test_a_steer_of_what_has_called_waits_for_the_outputs(chat, model, store):
+    """The call is whole, and the model went on to speak."""
+    said_more = [call(0, "call_1", "look", "{}"), chunk("Meanwhile "), HANG]
+    response_id = await chat.prompt(model.answers(Script(said_more)), tools=[TOOL], store=store)
+    await chat.until("response.function_call_arguments.delta")
+    await chat.send("response.steer", previous_response_id=response_id, input="Gently.")
+    steered = await chat.end(response_id)
+    assert [each["status"] for each in steered["output"]] == ["completed", "incomplete"]
+    pending = await chat.until("response.steer.pending")
+    assert [each["call_id"] for each in pending["required_input"]] == ["call_1"]
+
+    last = model.says("Both heard.")
+    outputs = [output("call_1"), {"role": "user", "content": last}]
+    await chat.answer(outputs, previous_response_id=response_id, store=store)
+    assert said(await model.asked(last))[-3:] == [
+        ("user", "Gently."),
+        ("tool", "seen"),
+        ("user", last),
+    ]
+
+
 async def test_a_steer_of_what_stopped_at_calls_waits_for_their_outputs(chat, model):
     """It comes when the model has said its last word and the end is being written."""
     gate = Gate()
