@@ -12,6 +12,14 @@ from tests.upstream import Upstream
 FAST_DEMO = {"CHAT_DEMO_WORDS_PER_SECOND": "600"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """An engine in a test's own loop comes first, while no other process uses the database.
+
+    Any process may see to what another one left, and would answer by its own provider.
+    """
+    items.sort(key=lambda item: "/tests/engine/" not in str(item.path))
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker) -> Iterator[None]:
     """One migrated database for the run. pytest-django's own makes none for unmarked tests."""

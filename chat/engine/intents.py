@@ -16,7 +16,7 @@ from chat.protocol import lifecycle
 from chat.received import NOT_RECEIVED, Receiving
 
 MAX_PENDING_STEERS = 16
-FORSAKEN_SECONDS = 2.0
+FORSAKEN_SECONDS = 10.0
 
 CANCEL = "cancel"
 STEER = "steer"

@@ -59,7 +59,7 @@ SELECT DISTINCT waiting.conversation_id
   JOIN chat_conversation AS conversation ON conversation.id = waiting.conversation_id
   LEFT JOIN chat_response AS parent ON parent.id = conversation.shown_id
  WHERE NOT conversation.queue_paused
-   AND (parent.id IS NULL OR parent.ended_at < now() - interval '2 seconds')
+   AND (parent.id IS NULL OR parent.ended_at < now() - interval '10 seconds')
 """
 
 

@@ -93,8 +93,11 @@ async def test_a_conversation_that_is_deleted_elsewhere_says_so(chat: Chat) -> N
 
 async def test_the_list_goes_on_where_its_page_ended(chat: Chat) -> None:
     made = 33
-    for _ in range(made):
-        assert (await _post(chat, "/conversations")).status == 201
+    for number in range(made):
+        new = await (await _post(chat, "/conversations")).json()
+        named = {"title": f"Number {number}"}
+        assert (await _post(chat, f"/conversations/{new['id']}/rename", named)).status == 200
+    assert (await _post(chat, "/conversations")).status == 201  # never prompted: not listed
     await chat.page.reload()
     await expect(chat.list).to_have_count(30)
     await chat.button("Show more").click()

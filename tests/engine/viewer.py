@@ -12,7 +12,7 @@ from chat.access import Identity
 from chat.engine.process import Engine
 from chat.web.session import Session
 
-SECONDS = 20
+SECONDS = 60
 NAMED = 20  # The latest responses that a viewer who comes back names, as the page does.
 TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
 
