@@ -39,6 +39,12 @@ class Entry:
         return badges.status(self.response.status)
 
     @property
+    def reason(self) -> str:
+        """Why it ended early, where the status does not say it already."""
+        reason = self.response.incomplete_reason or ""
+        return "" if reason == self.response.status else reason
+
+    @property
     def facts(self) -> list[Fact]:
         return facts_of(self.response)
 

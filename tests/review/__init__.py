@@ -1,0 +1,1 @@
+"""Tests of the admin: what staff find, read and may do, against the real database."""
