@@ -43,7 +43,10 @@ class Conversation(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes = [models.Index(fields=["owner", "-updated_at"], name="conversation_by_owner")]
+        indexes = [
+            models.Index(fields=["owner", "-updated_at"], name="conversation_by_owner"),
+            models.Index(fields=["-updated_at", "-id"], name="conversation_by_update"),
+        ]
 
     def __str__(self) -> str:
         return self.title or self.id
