@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from chat.models import Response
 from tests.gate import Gate
-from tests.wire.lines import said, texts
+from tests.wire.lines import kept, said, texts
 
 TOOL = {
     "type": "function",
@@ -125,16 +126,19 @@ async def test_neutral_values_are_never_refused(chat, model):
 
 async def test_hints_are_kept_and_change_nothing(chat, model):
     prompt = model.says("Yes.")
-    response = await chat.answer(
-        prompt,
-        client_metadata={"a": "b"},
-        prompt_cache_retention="24h",
-        prompt_cache_options={"mode": "x"},
-        include=["reasoning.encrypted_content"],
-        stream_options={"include_obfuscation": True},
-    )
+    hints = {
+        "client_metadata": {"a": "b"},
+        "prompt_cache_retention": "24h",
+        "prompt_cache_options": {"mode": "x"},
+        "include": ["reasoning.encrypted_content"],
+        "user": "somebody",
+        "safety_identifier": "somebody",
+        "prompt_cache_key": "a key",
+    }
+    response = await chat.answer(prompt, **hints, stream_options={"include_obfuscation": True})
     assert texts(response) == "Yes."
-    assert "obfuscation" not in str(chat.frames)
+    assert all("obfuscation" not in event for event in chat.events(response["id"]))
+    assert await kept(lambda: Response.objects.get(pk=response["id"]).request) == hints
 
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [

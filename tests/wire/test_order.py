@@ -72,12 +72,13 @@ async def test_an_explicit_parent_branches_at_once_while_a_sibling_runs(
     chat, model, served, account
 ):
     root = await chat.answer(model.says("One."))
-    running = await chat.prompt(model.begins("Two "), previous_response_id=root["id"])
+    prompt = model.begins("Two ")
+    await chat.prompt(prompt, previous_response_id=root["id"])
     async with line(served, account) as other:
         sibling = await other.answer(model.says("Three."), previous_response_id=root["id"])
     assert sibling["previous_response_id"] == root["id"]
     assert texts(sibling) == "Three."
-    assert running not in [each.get("id") for each in (root, sibling)]
+    assert (await model.asked(prompt)).is_open
 
 
 async def test_a_root_begins_a_conversation_anew(chat, model):
