@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 from django.contrib.admin.utils import quote
 from django.urls import reverse
@@ -28,9 +28,9 @@ def staff(database) -> Account:
 
 
 @pytest.fixture
-def browser(served: Service, staff: Account) -> Iterator[httpx.Client]:
+def browser(served: Service, staff: Account) -> Iterator[httpx2.Client]:
     """Signed in by the sign-in page, as a person would be."""
-    with httpx.Client(base_url=served.url, headers={"Referer": served.url}, timeout=20) as client:
+    with httpx2.Client(base_url=served.url, headers={"Referer": served.url}, timeout=20) as client:
         page = client.get("/admin/", follow_redirects=True)
         assert page.url.path == "/accounts/login/"
         answer = client.post(
@@ -41,7 +41,7 @@ def browser(served: Service, staff: Account) -> Iterator[httpx.Client]:
         yield client
 
 
-def token(page: httpx.Response) -> dict[str, str]:
+def token(page: httpx2.Response) -> dict[str, str]:
     found = re.search('name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
     assert found is not None
     return {"csrfmiddlewaretoken": found[1]}
@@ -90,7 +90,7 @@ def live(served: Service, upstream: Upstream, account: Account) -> Iterator[Live
 
 
 def test_staff_sign_in_and_read_a_transcript_that_obeys_the_policy(
-    browser: httpx.Client, account: Account
+    browser: httpx2.Client, account: Account
 ):
     talk = Talk(account.user, HOSTILE[:200])
     talk.respond(HOSTILE, HOSTILE)
@@ -113,13 +113,13 @@ def test_staff_sign_in_and_read_a_transcript_that_obeys_the_policy(
 
 def test_who_is_no_staff_cannot_enter(served: Service, account: Account):
     headers = {"Cookie": account.session_cookie()}
-    with httpx.Client(base_url=served.url, headers=headers) as client:
+    with httpx2.Client(base_url=served.url, headers=headers) as client:
         answer = client.get(reverse("admin:chat_conversation_changelist"))
         assert answer.status_code in (302, 403)
 
 
 def test_the_transcript_of_a_live_response_shows_what_was_said_so_far(
-    browser: httpx.Client, live: Live
+    browser: httpx2.Client, live: Live
 ):
     live.until("response.output_text.delta")
     page = Page(browser.get(links.transcript(live.conversation_id)).text)
@@ -127,7 +127,7 @@ def test_the_transcript_of_a_live_response_shows_what_was_said_so_far(
     assert "still being written" in page.words
 
 
-def test_deleting_a_conversation_ends_what_runs_in_it(browser: httpx.Client, live: Live):
+def test_deleting_a_conversation_ends_what_runs_in_it(browser: httpx2.Client, live: Live):
     path = reverse("admin:chat_conversation_delete", args=[quote(live.conversation_id)])
     page = browser.get(path)
     assert "Conversations: 1" in Page(page.text).words
@@ -139,7 +139,7 @@ def test_deleting_a_conversation_ends_what_runs_in_it(browser: httpx.Client, liv
 
 
 def test_many_conversations_are_deleted_at_once(
-    browser: httpx.Client, live: Live, account: Account
+    browser: httpx2.Client, live: Live, account: Account
 ):
     talks = [Talk(account.user, f"number {number}") for number in range(3)]
     for talk in talks:
@@ -160,7 +160,7 @@ def test_many_conversations_are_deleted_at_once(
 
 
 def test_deleting_a_user_leaves_nothing_of_theirs(
-    browser: httpx.Client, live: Live, account: Account
+    browser: httpx2.Client, live: Live, account: Account
 ):
     for number in range(3):
         Talk(account.user, f"number {number}").respond("x", "y")
@@ -173,7 +173,7 @@ def test_deleting_a_user_leaves_nothing_of_theirs(
     assert not Conversation.objects.filter(owner_id=account.user.pk).exists()
 
 
-def test_nobody_deletes_themselves(browser: httpx.Client, staff: Account):
+def test_nobody_deletes_themselves(browser: httpx2.Client, staff: Account):
     path = reverse("admin:chat_user_delete", args=[staff.user.pk])
     assert browser.get(path).status_code == 403
     listed = reverse("admin:chat_user_changelist")
@@ -184,7 +184,7 @@ def test_nobody_deletes_themselves(browser: httpx.Client, staff: Account):
     assert User.objects.filter(pk=staff.user.pk).exists()
 
 
-def test_what_was_deleted_meanwhile_is_no_error(browser: httpx.Client, account: Account):
+def test_what_was_deleted_meanwhile_is_no_error(browser: httpx2.Client, account: Account):
     talk = Talk(account.user, "gone soon")
     path = reverse("admin:chat_conversation_delete", args=[quote(talk.id)])
     page = browser.get(path)
