@@ -232,7 +232,7 @@ async def test_a_folded_log_replays_the_same_events(engine, upstream, identity):
             "UPDATE chat_response SET ended_at = ended_at - interval '1 minute' WHERE id = %s",
             (response_id,),
         )
-    assert await tidy(engine.pool, retention_seconds=3600) >= 1
+    assert await tidy_all(engine, retention_seconds=3600) >= 1
     runs = await log.read(engine.pool, response_id, 0)
     assert [first for first, _ in runs] == [0]
     assert runs[0][1] == before
@@ -251,12 +251,20 @@ async def test_a_log_past_its_retention_is_dropped_and_the_items_stay(engine, up
             "UPDATE chat_response SET ended_at = ended_at - interval '2 days' WHERE id = %s",
             (response_id,),
         )
-    await tidy(engine.pool, retention_seconds=86_400)
+    await tidy_all(engine, retention_seconds=86_400)
     assert await log.read(engine.pool, response_id, 0) == []
     again = await Viewer(engine, identity).connect()
     again.follow(viewer.endings[response_id]["conversation"]["id"])
     await again.frame("interject:snapshot")
     assert again.text(response_id) == "short"
+
+
+async def tidy_all(engine, retention_seconds: float) -> int:
+    """Until nothing is left to fold, of this test's and of those before it."""
+    folded = 0
+    while now := await tidy(engine.pool, retention_seconds):
+        folded += now
+    return folded
 
 
 async def viewers(engine, identity, count: int) -> list[Viewer]:
