@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -43,11 +44,18 @@ class Target(NamedTuple):
         return json.dumps({"type": "response.create", "input": plan.prompt, **more})
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, and of those that it started and has still."""
-    process = psutil.Process(pid)
-    each = [process, *process.children()]
-    return sum(times.user + times.system for times in (one.cpu_times() for one in each))
+def cpu_seconds(pid: int) -> dict[int, float]:
+    """User and system time of a process and of its children, by process."""
+    found = {}
+    for process in (psutil.Process(pid), *psutil.Process(pid).children()):
+        with suppress(psutil.NoSuchProcess):  # one of Postgres's, which come and go
+            times = process.cpu_times()
+            found[process.pid] = times.user + times.system
+    return found
+
+
+def spent(before: dict[int, float], after: dict[int, float]) -> float:
+    return sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
 
 
 def delivered(frames: Sequence[Frame]) -> str:
@@ -85,7 +93,7 @@ async def measure(
     asked = [each.send(prompt) for each, prompt in zip(sockets, prompts, strict=True)]
     await asyncio.gather(*ends)
     took = time.monotonic() - began
-    spent = {name: cpu_seconds(pid) - before[name] for name, pid in pids.items()}
+    cost = {name: spent(before[name], cpu_seconds(pid)) for name, pid in pids.items()}
     watching.cancel()
     for plan, socket in zip(plans, sockets, strict=True):
         if delivered(socket.frames) != plan.text:
@@ -93,8 +101,8 @@ async def measure(
     close_all(sockets)
     arrived = [[each.at for each in deltas(socket.frames)] for socket in sockets]
     return {
-        "micros": {name: 1e6 * value / (count * tokens) for name, value in spent.items()},
-        "busy": {name: value / took for name, value in spent.items()},
+        "micros": {name: 1e6 * value / (count * tokens) for name, value in cost.items()},
+        "busy": {name: value / took for name, value in cost.items()},
         "seconds": took,
         "frames": sum(map(len, arrived)) / count,
         **_times(asked, arrived),
