@@ -3,7 +3,7 @@
 One repeatable-read transaction and a fixed number of queries, however long the conversation.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from chat.database import Pool
 from chat.protocol import lifecycle, transcript
@@ -131,44 +131,67 @@ def _placed(item: Item, response_id: str, direction: str) -> Item:
     return {**item, "response_id": response_id, "direction": direction}
 
 
+# Longer than any look at what ended lately reaches back: see `audience`.
+LATELY_SECONDS = 60.0
+
 _RESUMABLE = """
-SELECT response.id, response.created_at, response.status,
-       coalesce((SELECT max(log.last_number) FROM log WHERE log.response_id = response.id), -1),
+WITH known AS (
+    SELECT min(created_at) AS since FROM chat_response WHERE id = ANY(%(named)s)
+)
+SELECT response.id,
+       response.created_at < known.since AND response.status <> ALL(%(live)s),
+       coalesce(response.last_number,
+                (SELECT max(log.last_number) FROM log WHERE log.response_id = response.id), -1),
        (SELECT min(log.first_number) FROM log WHERE log.response_id = response.id),
-       response.last_number
-  FROM chat_response AS response
+       response.status <> ALL(%(live)s)
+  FROM known, chat_response AS response
   JOIN chat_conversation AS conversation ON conversation.id = response.conversation_id
- WHERE conversation.id = %s AND conversation.owner_id = %s
-   AND (response.id = ANY(%s) OR response.created_at >= (
-           SELECT min(named.created_at) FROM chat_response AS named WHERE named.id = ANY(%s))
-        OR response.status = ANY(%s))
+ WHERE conversation.id = %(conversation)s AND conversation.owner_id = %(user)s
+   AND (response.created_at >= known.since
+        OR response.status = ANY(%(live)s)
+        OR response.ended_at > now() - make_interval(secs => %(lately)s))
  ORDER BY response.created_at, response.id
 """
 
 
+class Resumption(NamedTuple):
+    """Where to go on. `places`: of each response, the next number wanted and the highest kept.
+
+    `ended`: responses that the client has to their end, with their last number; of those that ended
+    before all that it named, only the latest.
+    """
+
+    places: dict[str, tuple[int, int]]
+    ended: dict[str, int]
+
+
 async def resume(
     pool: Pool, user_id: int, conversation_id: str, cursors: dict[str, int]
-) -> dict[str, tuple[int, int]] | None:
-    """Where to go on: of each response, the next number wanted and the highest kept.
+) -> Resumption | None:
+    """What a client is to be shown that has been here before.
 
     `cursors`: of the responses that the client knows from some moment on, the last number that it
     has. One that began after the earliest of them and is not named is one that the client missed:
     the bus may have lost all of it. None: some cursor lies ahead of the log, or has expired, or its
     response is gone; send a snapshot.
     """
-    named = list(cursors)
-    live = sorted(lifecycle.LIVE)
+    parameters = {
+        "named": list(cursors),
+        "live": sorted(lifecycle.LIVE),
+        "conversation": conversation_id,
+        "user": user_id,
+        "lately": LATELY_SECONDS,
+    }
     async with pool.connection() as connection:
-        cursor = await connection.execute(
-            _RESUMABLE, (conversation_id, user_id, named, named, live)
-        )
-        rows = await cursor.fetchall()
-    places: dict[str, tuple[int, int]] = {}
-    for response_id, _, _, head, first, ended_at_number in rows:
-        wanted = cursors.get(response_id, -1) + 1
-        last = head if ended_at_number is None else ended_at_number
+        rows = await (await connection.execute(_RESUMABLE, parameters)).fetchall()
+    found = Resumption({}, {})
+    for response_id, is_older, last, first, has_ended in rows:
+        wanted = last + 1 if is_older else cursors.get(response_id, -1) + 1
         has_all = wanted == last + 1
         if wanted > last + 1 or (not has_all and (first is None or first > wanted)):
             return None
-        places[response_id] = (wanted, last)
-    return places if cursors.keys() <= places.keys() else None
+        if has_all and has_ended:
+            found.ended[response_id] = last
+        else:
+            found.places[response_id] = (wanted, last)
+    return found if cursors.keys() <= found.places.keys() | found.ended.keys() else None

@@ -54,18 +54,20 @@ class Followings:
     async def _join(self, command: Follow, heard: dict[str, int]) -> None:
         connection, conversation_id = self._connection, command.conversation
         user_id = connection.identity.user_id
-        places = None
+        resumed = None
         if command.after:
             cursors = {each.response_id: each.sequence_number for each in command.after}
-            places = await resume(connection.engine.pool, user_id, conversation_id, cursors)
-        if places is not None:
-            queued = await self._queued(conversation_id)
+            resumed = await resume(connection.engine.pool, user_id, conversation_id, cursors)
+        if resumed is not None:
             connection.say_ours(
                 "followed",
                 event_id=command.event_id,
                 conversation=conversation_id,
-                queued=queued,
+                queued=await self._queued(conversation_id),
             )
+            places = resumed.places
+            # What was created here may be on its way still, and is not in the client's hands.
+            ended = {k: v for k, v in resumed.ended.items() if not connection.outbox.is_own(k)}
         else:
             frame = await snapshot(connection.engine.pool, user_id, conversation_id)
             if frame is None:
@@ -73,13 +75,9 @@ class Followings:
                     "conversation_not_found", "There is no such conversation.", param="conversation"
                 )
             connection.say_ours("snapshot", event_id=command.event_id, **frame)
-            places = {
-                response["id"]: (response["sequence_number"] + 1, response["sequence_number"])
-                for response in frame["responses"]
-            }
-            ended = {r["id"] for r in frame["responses"] if r["status"] in lifecycle.ENDED}
-            for response_id in ended:
-                connection.outbox.mark_ended(response_id, places.pop(response_id)[1])
+            places, ended = _places(frame["responses"])
+        for response_id, last_number in ended.items():
+            connection.outbox.mark_ended(response_id, last_number)
         self._followed.add(conversation_id)
         self._place(conversation_id, places, heard)
 
@@ -175,6 +173,20 @@ class Followings:
     async def _queued(self, conversation_id: str) -> list[dict[str, Any]]:
         waiting = await queries.queue(self._connection.engine.pool, conversation_id)
         return [shown_prompt(each, self._connection.identity.user_id) for each in waiting]
+
+
+def _places(
+    responses: Sequence[dict[str, Any]],
+) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
+    """Where a snapshot leaves its reader: in what runs, and at the end of what has ended."""
+    places, ended = {}, {}
+    for response in responses:
+        number = response["sequence_number"]
+        if response["status"] in lifecycle.ENDED:
+            ended[response["id"]] = number
+        else:
+            places[response["id"]] = (number + 1, number)
+    return places, ended
 
 
 def shown_prompt(waiting: dict[str, Any], user_id: int) -> dict[str, Any]:

@@ -93,6 +93,11 @@ class Outbox:
         """Whether the response's last event went out on this connection."""
         return response_id in self._ended
 
+    def is_own(self, response_id: str) -> bool:
+        """Whether the connection created the response, and has not been shown its end yet."""
+        stream = self.streams.get(response_id)
+        return stream is not None and stream.own
+
     def last_sent(self, response_id: str) -> int:
         """The last number that went out, -1 if none did."""
         stream = self.streams.get(response_id)

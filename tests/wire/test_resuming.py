@@ -2,9 +2,14 @@
 
 from typing import Any
 
+from django.db import connection
+from django.utils import timezone
+
+from chat.models import Response
+from chat.protocol import ids
 from tests.gate import Gate
 from tests.upstream_script import Script, chunk, done, finish, think, usage
-from tests.wire.lines import Line, line, texts
+from tests.wire.lines import Line, kept, line, texts
 
 WORDS = [f"word{number} " for number in range(12)]
 
@@ -70,6 +75,37 @@ async def test_responses_that_began_meanwhile_come_from_their_first_event(
         await tab.end(second["id"])
         assert tab.events(second["id"]) == chat.events(second["id"])
         assert tab.events(first["id"]) == []
+
+
+async def test_what_ended_before_all_that_is_named_does_not_come_again(
+    chat, model, served, account
+):
+    """Not even when the database is asked, once a second, what the bus may have lost."""
+    earlier = await chat.answer(model.says("Zero."))
+    conversation = earlier["conversation"]["id"]
+    running = await chat.prompt(model.begins("One "), conversation=conversation)
+    await chat.shown(running, "One ")
+    async with line(served, account) as tab:
+        head = cursor(running, max(chat.numbers(running)))
+        assert (await resume(tab, conversation, head))["type"] == "interject:followed"
+        # The look tells of responses in their order: once it told of this one, it told of all.
+        lost = await kept(lambda: copy_of(earlier["id"]))
+        assert texts(await tab.end(lost)) == "Zero."
+        assert tab.events(earlier["id"]) == []
+
+
+def copy_of(response_id: str) -> str:
+    """A response that no bus ever told of: the same as another, a moment later."""
+    copy = Response.objects.get(pk=response_id)
+    copy.pk, copy.created_at = ids.response_id(), timezone.now()
+    copy.save(force_insert=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO log SELECT %s, first_number, last_number, replace(events, %s, %s)"
+            " FROM log WHERE response_id = %s",
+            (copy.pk, response_id, copy.pk, response_id),
+        )
+    return copy.pk
 
 
 async def test_siblings_are_resumed_side_by_side(chat, model, served, account):
