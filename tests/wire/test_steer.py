@@ -96,7 +96,7 @@ async def test_several_before_the_commit_make_one_successor_in_order(chat, model
     last = model.says("All heard.")
     response_id = await chat.prompt(model.begins("One "))
     await chat.shown(response_id, "One ")
-    steers = ["first", "second", last]
+    steers = [model.begins("Two "), model.begins("Three "), last]
     await asyncio.gather(
         *(
             chat.send("response.steer", previous_response_id=response_id, input=each, event_id=each)
