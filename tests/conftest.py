@@ -15,14 +15,15 @@ FAST_DEMO = {"CHAT_DEMO_WORDS_PER_SECOND": "600"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """An engine in a test's own loop comes first, while no other process uses the database.
 
-    Any process may see to what another one left, and would answer by its own provider.
+    Any process may see to what another one left, and would answer by its own provider. Side by side
+    (`-n`), each process of the run has a database of its own, and keeps this order.
     """
     items.sort(key=lambda item: "/tests/engine/" not in str(item.path))
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_blocker) -> Iterator[None]:
-    """One migrated database for the run. pytest-django's own makes none for unmarked tests."""
+def django_db_setup(django_db_modify_db_settings, django_db_blocker) -> Iterator[None]:
+    """One migrated database for each process of the run. pytest-django's makes none if unmarked."""
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
     yield
