@@ -24,9 +24,18 @@ Clock = Callable[[], float]
 
 
 class Answer:
-    """`clock` gives seconds of the epoch. `on_gathered` is called when there is something new."""
+    """`clock` gives seconds of the epoch. `on_gathered` is called when there is something new.
 
-    def __init__(self, provider: Provider, clock: Clock, on_gathered: Callable[[], None]) -> None:
+    `turn` is awaited before more is read, while the model has not finished.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        clock: Clock,
+        on_gathered: Callable[[], None],
+        turn: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.coalescer = Coalescer()
         self.stop_reason: str | None = None
         self.error: dict[str, Any] | None = None
@@ -36,6 +45,7 @@ class Answer:
         self._provider = provider
         self._clock = clock
         self._on_gathered = on_gathered
+        self._turn = turn
         self._room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -100,6 +110,8 @@ class Answer:
                     while self.coalescer.pending_chars > MAX_PENDING_CHARS:
                         self._room.clear()
                         await self._room.wait()
+                    if self._turn is not None and self.coalescer.finish is None:
+                        await self._turn()
         except ProviderError as error:
             self.error = {"code": error.code, "message": error.message}
         except Exception:

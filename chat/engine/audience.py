@@ -29,7 +29,8 @@ OVERLAP_SECONDS = 5.0
 _LOOK = """
 SELECT response.conversation_id, response.id, response.status, response.connection_ids,
        coalesce(response.last_number,
-                (SELECT max(log.last_number) FROM log WHERE log.response_id = response.id), -1)
+                (SELECT log.last_number FROM log WHERE log.response_id = response.id
+                  ORDER BY log.first_number DESC LIMIT 1), -1)
   FROM chat_response AS response
  WHERE (response.status IN ('queued', 'in_progress') OR response.ended_at > to_timestamp(%s))
    AND (response.conversation_id = ANY(%s) OR response.connection_ids && %s::varchar[])

@@ -42,7 +42,9 @@ class Bus:
         self._inbox = f"interject.{process_id}"
         self._on_batches = on_batches
         self._on_notice = on_notice
-        self._outgoing: deque[Batch | AnyNotice] = deque(maxlen=MAX_WAITING)
+        # One entry a pulse, however many responses spoke in it: with one a batch, a pulse of more
+        # than the bound dropped its own first batches, and their followers went to the log.
+        self._outgoing: deque[list[Batch] | AnyNotice] = deque(maxlen=MAX_WAITING)
         self._wake = asyncio.Event()
         self._probed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -65,7 +67,7 @@ class Bus:
 
     def show(self, kept: Sequence[Batch]) -> None:
         """Let the followers have what was kept."""
-        self._outgoing.extend(kept)
+        self._outgoing.append(list(kept))
         self._wake.set()
 
     def announce(self, notice: AnyNotice) -> None:
@@ -96,7 +98,7 @@ class Bus:
                     )
                 else:
                     notice = self._outgoing.popleft()
-                    assert not isinstance(notice, Batch)
+                    assert not isinstance(notice, list)
                     await self._layer.group_send(
                         EVERYBODY, {"type": "notice", "notice": notices.pack(notice)}
                     )
@@ -106,12 +108,9 @@ class Bus:
             logger.warning("The channel layer failed; followers read the log: %r", error)
 
     def _leading_batches(self) -> list[Batch]:
-        kept = []
-        while self._outgoing:
-            first = self._outgoing[0]
-            if not isinstance(first, Batch):
-                break
-            kept.append(first)
+        kept: list[Batch] = []
+        while self._outgoing and isinstance(self._outgoing[0], list):
+            kept += self._outgoing[0]
             self._outgoing.popleft()
         return kept
 

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 INTENT_SECONDS = 0.1
 RETRY_SECONDS = 0.25
+STARTS_AT_ONCE = 4
+ENDS_AT_ONCE = 3
 REMEMBERED_ENDS = 200
 
 Done = TypeVar("Done")
@@ -68,6 +70,11 @@ class Dispatcher:
         self._catalogue = catalogue
         self._lease_seconds = lease_seconds
         self._ended: deque[str] = deque(maxlen=REMEMBERED_ENDS)
+        # Each takes one connection of the pool at a time: the pulse and the wishes never wait for
+        # one behind a crowd of starts. And of a crowd the first are answered first, instead of all
+        # at the same, late moment.
+        self.starting = asyncio.Semaphore(STARTS_AT_ONCE)
+        self.ending = asyncio.Semaphore(ENDS_AT_ONCE)
         self._draining = False
         self._hosted: set[EphemeralRun] = set()
         self._tasks: set[asyncio.Task[Any]] = set()

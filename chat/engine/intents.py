@@ -60,7 +60,7 @@ SELECT intent.id, intent.response_id, intent.kind, intent.payload, response.stat
   LEFT JOIN lease ON lease.response_id = intent.response_id
   LEFT JOIN chat_response AS response ON response.id = intent.response_id
  WHERE (lease.owner = %s
-        OR lease.owner IS NULL AND (intent.response_id = ANY(%s)
+        OR lease.owner IS NULL AND (intent.response_id = ANY(string_to_array(%s, ','))
                                     OR intent.created_at < now() - make_interval(secs => %s)))
    AND NOT intent.payload ? 'held'
  ORDER BY intent.id
@@ -104,7 +104,7 @@ async def add(
 async def pending(pool: Pool, owner: str, ended_here: Sequence[str]) -> list[Intent]:
     """The wishes that `owner` is to see to, in order. `ended_here`: responses it ended lately."""
     async with pool.connection() as connection:
-        cursor = await connection.execute(_PENDING, (owner, list(ended_here), FORSAKEN_SECONDS))
+        cursor = await connection.execute(_PENDING, (owner, ",".join(ended_here), FORSAKEN_SECONDS))
         return [Intent(*row) for row in await cursor.fetchall()]
 
 

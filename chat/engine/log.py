@@ -9,42 +9,53 @@ from typing import NamedTuple
 from chat.database import Pool
 from chat.protocol.batch import Batch
 
+# Between the texts of two batches: JSON escapes control characters, so that no text holds one. As
+# arrays, psycopg would escape them character by character in Python: 45 µs a batch, against 7.
+BETWEEN = "\x1e"
+
 # One statement for every running response. The leases that are still ours are locked against their
 # next owner; one that somebody else holds at the moment is skipped, so that it holds up its own
 # stream only. The primary key is the last guard against a batch that is there already.
-_APPEND = """
-WITH batch AS (
-    SELECT * FROM unnest(%s::text[], %s::int[], %s::int[], %s::int[], %s::text[])
-        AS b (response_id, attempt, first_number, last_number, events)
-), mine AS (
-    SELECT lease.response_id
-      FROM lease JOIN batch ON batch.response_id = lease.response_id
-     WHERE lease.owner = %s AND lease.attempt = batch.attempt
-     ORDER BY lease.response_id
-       FOR SHARE OF lease SKIP LOCKED
-)
+#
+# LATERAL, so that each lease is found by its key. Joined, Postgres, which believes the batches few
+# and the table of leases empty, compared each with each: 100 ms with 500 streams, against 8.
+_APPEND = r"""
 INSERT INTO log (response_id, first_number, last_number, events)
-SELECT batch.response_id, first_number, last_number, events
-  FROM batch JOIN mine ON mine.response_id = batch.response_id
+SELECT batch.response_id, batch.first_number, batch.last_number, batch.events
+  FROM unnest(string_to_array(%s, ','), string_to_array(%s, ',')::int[],
+              string_to_array(%s, ',')::int[], string_to_array(%s, ',')::int[],
+              string_to_array(%s, E'\x1e'))
+       AS batch (response_id, attempt, first_number, last_number, events)
+ CROSS JOIN LATERAL (
+           SELECT FROM lease
+            WHERE lease.response_id = batch.response_id AND lease.owner = %s
+              AND lease.attempt = batch.attempt
+              FOR SHARE SKIP LOCKED) AS mine
     ON CONFLICT DO NOTHING
 RETURNING response_id
 """
 
 _STANDING = """
 SELECT asked.id, lease.owner, lease.attempt,
-       (SELECT max(last_number) FROM log WHERE log.response_id = asked.id)
+       (SELECT last_number FROM log WHERE log.response_id = asked.id
+         ORDER BY first_number DESC LIMIT 1)
   FROM unnest(%s::text[]) AS asked (id)
   LEFT JOIN lease ON lease.response_id = asked.id
 """
 
+# From the row that holds the number on, without a look at all those before it.
 _READ = """
 SELECT first_number, events FROM log
- WHERE response_id = %s AND last_number >= %s
- ORDER BY first_number LIMIT %s
+ WHERE response_id = %(id)s AND last_number >= %(first)s
+   AND first_number >= coalesce((SELECT first_number FROM log
+                                  WHERE response_id = %(id)s AND first_number <= %(first)s
+                                  ORDER BY first_number DESC LIMIT 1), 0)
+ ORDER BY first_number LIMIT %(most)s
 """
 
 _HEADS = """
-SELECT asked.id, coalesce((SELECT max(last_number) FROM log WHERE response_id = asked.id), -1)
+SELECT asked.id, coalesce((SELECT last_number FROM log WHERE response_id = asked.id
+                            ORDER BY first_number DESC LIMIT 1), -1)
   FROM unnest(%s::text[]) AS asked (id)
 """
 
@@ -64,11 +75,11 @@ async def append(pool: Pool, owner: str, batches: Sequence[Batch]) -> set[str]:
     """
     ordered = sorted(batches, key=lambda batch: batch.response_id)
     columns = (
-        [batch.response_id for batch in ordered],
-        [batch.attempt for batch in ordered],
-        [batch.first_number for batch in ordered],
-        [batch.last_number for batch in ordered],
-        [batch.text for batch in ordered],
+        ",".join([batch.response_id for batch in ordered]),
+        ",".join([str(batch.attempt) for batch in ordered]),
+        ",".join([str(batch.first_number) for batch in ordered]),
+        ",".join([str(batch.last_number) for batch in ordered]),
+        BETWEEN.join([batch.text for batch in ordered]),
     )
     async with pool.connection() as connection:
         cursor = await connection.execute(_APPEND, (*columns, owner))
@@ -92,7 +103,9 @@ async def read(
     At most `max_rows` rows of the log: ask again behind the last one for more.
     """
     async with pool.connection() as connection:
-        cursor = await connection.execute(_READ, (response_id, first_number, max_rows))
+        cursor = await connection.execute(
+            _READ, {"id": response_id, "first": first_number, "most": max_rows}
+        )
         rows = await cursor.fetchall()
     runs = []
     for first, text in rows:

@@ -60,6 +60,7 @@ class Pulse:
         self._interval = interval
         self._runs: dict[str, Keeping] = {}
         self._wake = asyncio.Event()
+        self._turns: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -80,6 +81,16 @@ class Pulse:
         """There is something to keep."""
         self._wake.set()
 
+    def turn(self) -> asyncio.Future[None]:
+        """Done at the next beat, in time for it.
+
+        Nobody sees a token before the next beat: a run that reads upstream once a beat, and not at
+        each token, pays once for waking up, reading and decoding.
+        """
+        turn = asyncio.get_running_loop().create_future()
+        self._turns.append(turn)
+        return turn
+
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -87,7 +98,10 @@ class Pulse:
             self._wake.clear()
             began = loop.time()
             try:
+                await self._let_read()
                 await self._keep_all()
+                if self._turns:
+                    self._wake.set()
             except UNREACHABLE as error:
                 logger.warning("Postgres is away, holding what was said: %s", error)
                 self._wake.set()
@@ -97,6 +111,15 @@ class Pulse:
                 self._wake.set()
                 await asyncio.sleep(RETRY_SECONDS)
             await asyncio.sleep(max(0.0, began + self._interval - loop.time()))
+
+    async def _let_read(self) -> None:
+        """Have those whose turn it is take in what has come; it is buffered, so none waits."""
+        turns, self._turns = self._turns, []
+        for turn in turns:
+            if not turn.done():
+                turn.set_result(None)
+        if turns:
+            await asyncio.sleep(0)
 
     async def _keep_all(self) -> None:
         batches = [batch for run in list(self._runs.values()) if (batch := run.freeze())]

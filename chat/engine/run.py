@@ -48,7 +48,7 @@ class Run:
         self.conversation_id = info.conversation_id
         self.attempt = attempt
         self.provider_name = provider.name
-        self.answer = Answer(provider, clock, self._gathered)
+        self.answer = Answer(provider, clock, self._gathered, pulse.turn)
         self.input_chars = 0
         self.steers: list[Intent] = []
         self.receipt: dict[str, Any] | None = None

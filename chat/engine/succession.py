@@ -80,16 +80,10 @@ class Succession:
 
     async def _write(self, run: Run, ending: Ending) -> "_Written | None":
         """Write the end until it is written. None: it is not ours to write any more."""
-        begun: Begun | None = None
         doubtful = alone = False
         while True:
             try:
-                async with self._pool.connection() as connection, connection.transaction():
-                    successor = None if alone else await self._successor(connection, run, ending)
-                    closing = self._closing(run, ending, successor)
-                    done = await records.finish(connection, closing)
-                    if done:
-                        begun = await self._begin(connection, successor)
+                written = await self._try_to_write(run, ending, alone=alone)
             except UNREACHABLE as error:
                 logger.warning("Postgres is away, an end waits: %s", error)
                 doubtful = True
@@ -104,18 +98,31 @@ class Succession:
                     raise
                 ending = self._without_output(run, ending)
                 continue
-            if done or (doubtful and await self._was_written(closing)):
-                return _Written(closing, begun)
+            if written.done or (doubtful and await self._was_written(written.closing)):
+                return written
             logger.warning("%s was ended by somebody else", run.response_id)
             return None
 
-    async def _successor(
-        self, connection: records.Connection, run: Run, ending: Ending
-    ) -> Prompt | None:
-        """The prompt that the run's steers make, if they may. No steer is added behind this."""
+    async def _try_to_write(self, run: Run, ending: Ending, *, alone: bool) -> "_Written":
+        """In one transaction; where nothing may succeed it, in one statement, so one round trip."""
+        async with self._dispatcher.ending, self._pool.connection() as connection:
+            if alone or not self._may_succeed(run, ending):
+                closing = self._closing(run, ending, None)
+                return _Written(closing, await records.finish(connection, closing), None)
+            async with connection.transaction():
+                successor = await self._successor(connection, run)
+                closing = self._closing(run, ending, successor)
+                done = await records.finish(connection, closing)
+                begun = await self._begin(connection, successor) if done else None
+                return _Written(closing, done, begun)
+
+    def _may_succeed(self, run: Run, ending: Ending) -> bool:
+        """Whether the run's steers may make a successor."""
         applies = ending.reason == lifecycle.STEERED or ending.status == lifecycle.COMPLETED
-        if not run.steers or not applies or unanswered_calls(run.answer.coalescer.output):
-            return None
+        return bool(run.steers) and applies and not unanswered_calls(run.answer.coalescer.output)
+
+    async def _successor(self, connection: records.Connection, run: Run) -> Prompt | None:
+        """The prompt that the run's steers make. No steer is added behind this."""
         steers = await intents.all_steers(connection, run.response_id)
         return successor_prompt(run.info, steers) if steers else None
 
@@ -208,5 +215,8 @@ class Succession:
 
 
 class _Written(NamedTuple):
+    """`done`: by this try. It may have been by one before, whose answer was lost."""
+
     closing: records.Closing
+    done: bool
     begun: Begun | None

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
+import httpx2
 from openai import AsyncAPIResponse, AsyncOpenAI, Omit
 
 from chat.providers import failures
@@ -164,10 +165,10 @@ class ChatCompletionsProvider:
             raise failures.without_secret(answer.failure, self._key)
 
     def _pieces(self, response: Response, whole: bool) -> AsyncGenerator[bytes, None]:
-        # Raw unless it was compressed although we asked for it not to be.
+        # Raw unless it was compressed although we asked for it not to be. httpx's own way to raw
+        # bytes counts and cuts them again, which costs 5 µs a token.
         http = response.http_response
-        encoded = "content-encoding" in http.headers
-        pieces: AsyncGenerator[bytes, None] = http.aiter_bytes() if encoded else http.aiter_raw()
+        pieces = http.aiter_bytes() if "content-encoding" in http.headers else _raw(http)
         return _joined(pieces, self._limits.line_bytes) if whole else pieces
 
     def _failure_of(self, error: BaseException, watch: Watch, heard: bool) -> ProviderError:
@@ -191,6 +192,12 @@ class ChatCompletionsProvider:
         if heard:
             return failures.silence(self._limits.silence_seconds)
         return failures.no_first_delta(self._limits.first_delta_seconds)
+
+
+async def _raw(http: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    assert isinstance(http.stream, httpx2.AsyncByteStream)
+    async for piece in http.stream:
+        yield piece
 
 
 async def _joined(

@@ -58,7 +58,8 @@ async def create_response(
     resolved = msgspec.structs.replace(creation, items=await _resolve(engine, asker, creation))
     try:
         for _ in range(MAX_CLAIMS):
-            done = await _try_create(engine, asker, resolved, response_id, model, remembered)
+            async with engine.dispatcher.starting:
+                done = await _try_create(engine, asker, resolved, response_id, model, remembered)
             if done is not None:
                 return done
     except psycopg.errors.UniqueViolation:

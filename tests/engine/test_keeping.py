@@ -181,7 +181,9 @@ async def test_a_run_reads_no_faster_than_it_is_kept(engine, upstream, identity)
     response_id, _ = await begin(viewer, "hello")
     run = engine.dispatcher.runs[response_id]
     async with engine.pool.connection() as connection, connection.transaction():
-        await connection.execute("LOCK TABLE log IN ACCESS EXCLUSIVE MODE")
+        await connection.execute(
+            "SELECT FROM lease WHERE response_id = %s FOR UPDATE", (response_id,)
+        )
         async with asyncio.timeout(10):
             while run.answer.coalescer.pending_chars < 256 * 1024:
                 await asyncio.sleep(0.01)

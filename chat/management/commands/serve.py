@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from chat.web import servers
+from chat.web.servers.living import raise_descriptor_limit
 
 
 class Command(BaseCommand):
@@ -14,10 +15,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default=settings.HOST)
         parser.add_argument("--port", type=int, default=settings.PORT)
-        parser.add_argument(
-            "--server", choices=sorted(servers.SERVERS), default=settings.CHAT.server
-        )
+        parser.add_argument("--server", choices=servers.NAMES, default=settings.CHAT.server)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        servers.raise_descriptor_limit()
-        servers.SERVERS[options["server"]](options["host"], options["port"])
+        raise_descriptor_limit()
+        servers.run(options["server"], options["host"], options["port"])

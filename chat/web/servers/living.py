@@ -1,0 +1,69 @@
+"""The engine's life within a server, whichever it is.
+
+Daphne has no lifespan events, and its own SIGTERM drops connections where they stand; uvicorn
+waits for connections to close by themselves. So signals are ours: the engine drains while the
+server still serves, then clients are sent away with a code on which they come back, then the server
+stops.
+"""
+
+import asyncio
+import gc
+import logging
+import resource
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from chat.engine.process import current_engine, hurry_engine, stop_engine
+
+logger = logging.getLogger(__name__)
+
+# Frames over our own limit must reach us, for us to refuse them by name.
+ROOM_ABOVE_LIMIT = 2
+PING_SECONDS = 20
+COLLECTOR_THRESHOLDS = (10_000, 20, 20)
+
+
+def raise_descriptor_limit() -> None:
+    """Each socket and each upstream is a descriptor; shells hand out a thousand."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def live(stop_server: Callable[[], Awaitable[None]]) -> None:
+    """The engine's life within a server's: started with it, drained on the first signal.
+
+    A second signal ends the waiting for what runs.
+    """
+    loop = asyncio.get_running_loop()
+    signals: asyncio.Queue[int] = asyncio.Queue()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, signals.put_nowait, number)
+    try:
+        await current_engine()
+        _spare_the_collector()
+        await signals.get()
+        logger.info("Stopping: what runs may finish; a second signal ends it now")
+        stopping = asyncio.ensure_future(stop_engine())
+        second = asyncio.ensure_future(signals.get())
+        await asyncio.wait({stopping, second}, return_when=asyncio.FIRST_COMPLETED)
+        if second.done():
+            logger.info("Stopping now: what runs ends as interrupted")
+            await hurry_engine()
+        second.cancel()
+        await stopping
+    except Exception:
+        logger.exception("The engine stopped")
+    finally:
+        await stop_server()
+
+
+def _spare_the_collector() -> None:
+    """What was loaded stays: looking through it again and again finds nothing and stalls everybody.
+
+    A full collection took 60 ms with Django in it. Cycles of requests are young when they die.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)

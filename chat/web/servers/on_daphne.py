@@ -1,0 +1,57 @@
+"""Hosts the application on Daphne, on uvloop."""
+
+import asyncio
+import sys
+
+import uvloop
+from django.conf import settings
+from twisted.internet import asyncioreactor
+
+from chat.web.servers.living import PING_SECONDS, ROOM_ABOVE_LIMIT, live
+from project.asgi import application
+
+# Daphne takes the reactor that is there, and would install one on asyncio's own loop, on which a
+# token costs a third more. What comes after imports the reactor.
+asyncioreactor.install(uvloop.new_event_loop())  # type: ignore[no-untyped-call]
+
+import daphne.server  # noqa: E402
+from daphne.endpoints import build_endpoint_description_strings  # noqa: E402
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol  # noqa: E402
+from twisted.internet import reactor  # noqa: E402
+
+_background: set[asyncio.Future[None]] = set()
+
+
+class _DaphneProtocol(WebSocketProtocol):
+    """Daphne's, but for the close codes that it may send.
+
+    Its library lets an application close with 1000 or 3000 to 4999 only; clients come back on 1001
+    and 1012.
+    """
+
+    def serverClose(self, code: int | None = None) -> None:  # noqa: N802
+        self.sendCloseFrame(code=code or 1000)
+
+
+def run(host: str, port: int) -> None:
+    limit = settings.CHAT.max_frame_bytes
+    WebSocketFactory.protocol = _DaphneProtocol
+    server = daphne.server.Server(
+        application=application,
+        endpoints=build_endpoint_description_strings(host=host, port=port),
+        signal_handlers=False,
+        websocket_max_message_size=limit * ROOM_ABOVE_LIMIT,
+        websocket_max_frame_size=limit * ROOM_ABOVE_LIMIT,
+        websocket_timeout=-1,
+        ping_interval=PING_SECONDS,
+        verbosity=0,
+        server_name="interject",
+    )
+
+    async def stop() -> None:
+        server.stop()
+
+    reactor.callWhenRunning(lambda: _background.add(asyncio.ensure_future(live(stop))))
+    server.run()
+    if not server.listening_addresses:
+        sys.exit(1)  # Daphne has said why.
