@@ -9,16 +9,26 @@ from django.test.utils import setup_databases, teardown_databases
 from tests.service import Account, Service, new_account
 from tests.upstream import Upstream
 
+ORDER = {"engine": 0, "browser": 1}
 FAST_DEMO = {"CHAT_DEMO_WORDS_PER_SECOND": "600"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """An engine in a test's own loop comes first, while no other process uses the database.
+    """Which tests come first, and which stay together when they run side by side (`-n`).
 
-    Any process may see to what another one left, and would answer by its own provider. Side by side
-    (`-n`), each process of the run has a database of its own, and keeps this order.
+    An engine in a test's own loop comes first, while no other process uses the database: any
+    process may see to what another one left, and would answer by its own provider. Each process of
+    the run has a database of its own, and keeps this order.
+
+    One browser is enough: two keep two cores from everything else. Elsewhere a file's tests share
+    the service that they start.
     """
-    items.sort(key=lambda item: "/tests/engine/" not in str(item.path))
+    items.sort(key=lambda item: ORDER.get(item.path.parent.name, len(ORDER)))
+    for item in items:
+        in_browser = item.path.parent.name == "browser"
+        server = getattr(item, "callspec", None) and item.callspec.params.get("served")
+        group = "browser" if in_browser else f"{item.path.name} {server or ''}"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
