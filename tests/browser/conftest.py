@@ -18,16 +18,9 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from chat.models import User
 from tests.browser.chat import Chat
+from tests.browser.chromium import Chromium
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 PATIENCE_MS = 15_000
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -44,25 +37,31 @@ def _chromium() -> str:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
+async def chromium() -> AsyncIterator[Chromium]:
     executable = _chromium()
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        chromium = Chromium(playwright, executable)
+        await chromium.start()
         yield chromium
-        await chromium.close()
+        await chromium.stop()
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Browser:
+    return chromium.browser
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def context(browser: Browser, service: Any) -> AsyncIterator[BrowserContext]:
+async def context(chromium: Chromium, service: Any) -> AsyncIterator[BrowserContext]:
     """A browser of one person. Whatever goes wrong in its console fails the test."""
-    context = await browser.new_context(base_url=service.url)
+    context = await chromium.browser.new_context(base_url=service.url)
     context.set_default_timeout(PATIENCE_MS)
     await context.grant_permissions(["clipboard-read", "clipboard-write"])
     wrongs: list[str] = []
     context.on("weberror", lambda error: wrongs.append(str(error.error)))
     context.on("console", lambda said: wrongs.append(said.text) if _is_wrong(said) else None)
     yield context
-    await context.close()
+    await chromium.close(context)
     assert not wrongs, wrongs
 
 
