@@ -43,7 +43,7 @@ Leftovers = Callable[[str, list[Intent]], Awaitable[None]]
 
 
 class Dispatcher:
-    """The runs of this process.
+    """The runs of this process. `hosted`: those that are not stored.
 
     `conclude` writes a run's end and starts what follows it; `leftovers` sees to wishes
     whose response has ended. Both belong to `Succession`, which starts successors through `open`.
@@ -60,6 +60,7 @@ class Dispatcher:
         lease_seconds: float,
     ) -> None:
         self.runs: dict[str, Run] = {}
+        self.hosted: set[EphemeralRun] = set()
         self.conclude: Concluded
         self.leftovers: Leftovers
         self.clock = time.time
@@ -76,7 +77,6 @@ class Dispatcher:
         self.starting = asyncio.Semaphore(STARTS_AT_ONCE)
         self.ending = asyncio.Semaphore(ENDS_AT_ONCE)
         self._draining = False
-        self._hosted: set[EphemeralRun] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timers: list[asyncio.Task[None]] = []
         self._look_now = asyncio.Event()
@@ -94,7 +94,7 @@ class Dispatcher:
         await self._let_finish(grace_seconds)
         for run in list(self.runs.values()):
             run.interrupt()
-        for hosted in list(self._hosted):
+        for hosted in list(self.hosted):
             hosted.interrupt()
         while self._tasks:
             await asyncio.wait(set(self._tasks))
@@ -185,11 +185,11 @@ class Dispatcher:
     ) -> tuple[Ending, list[Item]]:
         """Run what is not stored, for a connection that waits for it."""
         self._must_take_more()
-        self._hosted.add(run)
+        self.hosted.add(run)
         try:
             return await self._spawn(run.main(opening))
         finally:
-            self._hosted.discard(run)
+            self.hosted.discard(run)
 
     def abandon(self, conversation_id: str) -> None:
         """The conversation is gone: close the upstreams of its runs, and keep nothing of them."""
@@ -284,14 +284,12 @@ class Dispatcher:
                 continue
             try:
                 ours = await leases.renew(self.pool, self.owner, attempts, self._lease_seconds)
+                for response_id in attempts.keys() - ours:
+                    await self._check_fence(response_id)
             except UNREACHABLE as error:
                 logger.warning("Postgres is away, leases wait: %s", error)
-                continue
             except Exception:
                 logger.exception("Leases could not be renewed")
-                continue
-            for response_id in attempts.keys() - ours:
-                await self._check_fence(response_id)
 
     async def _check_fence(self, response_id: str) -> None:
         """A lease that did not come back: the response ended meanwhile, was deleted, or taken."""

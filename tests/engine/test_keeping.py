@@ -188,11 +188,37 @@ async def test_a_run_reads_no_faster_than_it_is_kept(engine, upstream, identity)
             while run.answer.coalescer.pending_chars < 256 * 1024:
                 await asyncio.sleep(0.01)
         sent = (await upstream.request()).bytes_sent
-        assert run.answer.coalescer.pending_chars < 2 * 256 * 1024
+        assert run.answer.coalescer.pending_chars < 3 * 256 * 1024
         assert sent < 64 * 1024 * 1024
     viewer.send("interject:cancel", response_id=response_id)
     await viewer.until(lambda: response_id in viewer.endings)
     assert await kept_text(engine, response_id) == viewer.text(response_id)
+
+
+async def test_what_is_not_stored_is_read_no_faster_than_it_is_shown(engine, upstream, identity):
+    upstream.script = Script([chunk("start "), Endlessly(chunk("x" * 8_000), 0)])
+    viewer = await Viewer(engine, identity).connect()
+    viewer.acknowledges = True
+    viewer.send("response.create", input="hello", store=False)
+    await viewer.frame("response.output_text.delta")
+    viewer.acknowledges = False
+    (run,) = engine.dispatcher.hosted
+    async with asyncio.timeout(10):
+        while run.answer.coalescer.pending_chars < 256 * 1024:
+            await asyncio.sleep(0.01)
+    sent = (await upstream.request()).bytes_sent
+    assert run.answer.coalescer.pending_chars < 3 * 256 * 1024
+    assert sent < 64 * 1024 * 1024
+    shown = len(viewer.text(run.response_id))
+    viewer.acknowledge(run.response_id)
+    await viewer.until(lambda: len(viewer.text(run.response_id)) > shown)
+    viewer.acknowledges = True
+    viewer.acknowledge(run.response_id)
+    viewer.send("interject:cancel", response_id=run.response_id)
+    await viewer.until(lambda: run.response_id in viewer.endings)
+    ended = viewer.endings[run.response_id]
+    assert ended["status"] == "cancelled"
+    assert ended["output"][0]["content"][0]["text"] == viewer.text(run.response_id)
 
 
 async def test_a_cancel_reaches_a_mute_upstream_with_the_bus_dead(

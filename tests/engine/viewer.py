@@ -63,6 +63,15 @@ class Viewer:
         after = [{"response_id": each, "sequence_number": self.numbers[each]} for each in known]
         self.send("interject:follow", conversation=conversation_id, after=after if resume else [])
 
+    def acknowledge(self, response_id: str) -> None:
+        """Everything that came of the response was shown."""
+        self.send(
+            "interject:ack",
+            response_id=response_id,
+            sequence_number=self.numbers[response_id],
+            event_id=None,
+        )
+
     @property
     def is_heard(self) -> bool:
         """Whether everything that was sent on this connection was done, or refused."""
@@ -145,6 +154,4 @@ class Viewer:
         elif event["type"] in TERMINAL:
             self.endings[response_id] = event["response"]
         if self.acknowledges and self._session is not None:
-            self.send(
-                "interject:ack", response_id=response_id, sequence_number=number, event_id=None
-            )
+            self.acknowledge(response_id)
