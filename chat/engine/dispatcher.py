@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from chat.database import Pool
-from chat.engine import intents, leases, prompt, records
+from chat.engine import intents, prompt, records
 from chat.engine.bus import Bus
 from chat.engine.ephemeral import EphemeralRun
 from chat.engine.intents import Intent
+from chat.engine.leases import Renewal
 from chat.engine.notices import Started, Titled
 from chat.engine.prompt import Prompt
 from chat.engine.pulse import UNREACHABLE, Pulse
@@ -70,6 +71,7 @@ class Dispatcher:
         self._bus = bus
         self._catalogue = catalogue
         self._lease_seconds = lease_seconds
+        self._renewal = Renewal(pool, owner, self.runs, lease_seconds)
         self._ended: deque[str] = deque(maxlen=REMEMBERED_ENDS)
         # Each takes one connection of the pool at a time: the pulse and the wishes never wait for
         # one behind a crowd of starts. And of a crowd the first are answered first, instead of all
@@ -85,7 +87,7 @@ class Dispatcher:
     def start(self) -> None:
         self._timers = [
             asyncio.create_task(self._see_to_intents(), name="intents"),
-            asyncio.create_task(self._renew_leases(), name="leases"),
+            asyncio.create_task(self._renewal.repeat(), name="leases"),
         ]
 
     async def stop(self, grace_seconds: float) -> None:
@@ -273,31 +275,3 @@ class Dispatcher:
                 run.steer(intent)
         for response_id, group in late.items():
             await self.leftovers(response_id, group)
-
-    # --- leases
-
-    async def _renew_leases(self) -> None:
-        while True:
-            await asyncio.sleep(self._lease_seconds / 3)
-            attempts = {run.response_id: run.attempt for run in list(self.runs.values())}
-            if not attempts:
-                continue
-            try:
-                ours = await leases.renew(self.pool, self.owner, attempts, self._lease_seconds)
-                for response_id in attempts.keys() - ours:
-                    await self._check_fence(response_id)
-            except UNREACHABLE as error:
-                logger.warning("Postgres is away, leases wait: %s", error)
-            except Exception:
-                logger.exception("Leases could not be renewed")
-
-    async def _check_fence(self, response_id: str) -> None:
-        """A lease that did not come back: the response ended meanwhile, was deleted, or taken."""
-        async with self.pool.connection() as connection:
-            cursor = await connection.execute(
-                "SELECT owner FROM lease WHERE response_id = %s", (response_id,)
-            )
-            row = await cursor.fetchone()
-        run = self.runs.get(response_id)
-        if run is not None and not run.is_ending and (row is None or row[0] != self.owner):
-            run.fenced()
