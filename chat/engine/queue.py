@@ -6,6 +6,7 @@ from psycopg.types.json import Jsonb
 
 from chat import received
 from chat.database import Pool
+from chat.protocol.items import Item
 
 
 class Waiting(NamedTuple):
@@ -36,11 +37,19 @@ WITH waiting AS (
 SELECT id FROM waiting
 """
 )
+# What was withdrawn is kept with the frame that did it, to be given back again if that is repeated.
 _REMOVE = """
-DELETE FROM chat_waitingprompt USING chat_conversation
- WHERE chat_waitingprompt.event_id = %s AND chat_conversation.id = conversation_id
-   AND chat_conversation.owner_id = %s
-RETURNING conversation_id, request
+WITH removed AS (
+    DELETE FROM chat_waitingprompt USING chat_conversation
+     WHERE chat_waitingprompt.event_id = %(event_id)s AND chat_conversation.id = conversation_id
+       AND chat_conversation.owner_id = %(user_id)s
+    RETURNING conversation_id, request->'prompt'->'items' AS items
+), answered AS (
+    UPDATE chat_receivedevent
+       SET answer = jsonb_build_object('conversation', conversation_id, 'items', items)
+      FROM removed WHERE user_id = %(user_id)s AND event_id = %(by)s
+)
+SELECT conversation_id, items FROM removed
 """
 _FIRST = """
 SELECT waiting.id, waiting.conversation_id, waiting.user_id, person.username, waiting.event_id,
@@ -90,10 +99,16 @@ async def add(
         return await (await connection.execute(_ADD, parameters)).fetchone() is not None
 
 
-async def remove(pool: Pool, user_id: int, event_id: str) -> tuple[str, dict[str, Any]] | None:
-    """Withdraw a prompt: its conversation and request, or None if it does not wait (any more)."""
+async def remove(
+    pool: Pool, user_id: int, event_id: str, by: str | None
+) -> tuple[str, list[Item]] | None:
+    """Withdraw a prompt: its conversation and items, or None if it does not wait (any more).
+
+    `by`: the `event_id` of the frame that asks for it.
+    """
+    parameters = {"event_id": event_id, "user_id": user_id, "by": by}
     async with pool.connection() as connection:
-        row = await (await connection.execute(_REMOVE, (event_id, user_id))).fetchone()
+        row = await (await connection.execute(_REMOVE, parameters)).fetchone()
     return (row[0], row[1]) if row else None
 
 

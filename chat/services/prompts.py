@@ -7,7 +7,7 @@ import msgspec
 import psycopg
 from django.conf import settings
 
-from chat import queries
+from chat import queries, received
 from chat.engine import intents, queue
 from chat.engine.process import Engine
 from chat.engine.prompt import Prompt, of_creation
@@ -217,12 +217,18 @@ class Dequeued(NamedTuple):
 
 
 async def dequeue(engine: Engine, asker: Asker, target_event_id: str) -> Dequeued:
-    """Withdraw a waiting prompt of the asker's conversation."""
+    """Withdraw a waiting prompt of the asker's conversation. A repeated frame gets it once more."""
     await check_login(engine, asker.identity)
-    removed = await queue.remove(engine.pool, asker.identity.user_id, target_event_id)
-    if removed is None:
+    user_id = asker.identity.user_id
+    removed = await queue.remove(engine.pool, user_id, target_event_id, asker.event_id)
+    if removed is not None:
+        await engine.succession.announce_queue(removed[0], target_event_id, "withdrawn", None)
+        return _given_back(*removed)
+    before = await received.find(engine.pool, user_id, asker.event_id) if asker.event_id else None
+    if before is None or "items" not in before.answer:
         raise NotFound("not_waiting", "No such prompt waits.", param="target_event_id")
-    conversation_id, request = removed
-    await engine.succession.announce_queue(conversation_id, target_event_id, "withdrawn", None)
-    said = "\n".join(plain_text(item) for item in request["prompt"]["items"])
-    return Dequeued(conversation_id, said)
+    return _given_back(before.answer["conversation"], before.answer["items"])
+
+
+def _given_back(conversation_id: str, items: Sequence[Item]) -> Dequeued:
+    return Dequeued(conversation_id, "\n".join(plain_text(item) for item in items))

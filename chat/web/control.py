@@ -3,7 +3,6 @@
 from chat import queries, services
 from chat.engine.notices import QueueChanged, SteerFailed, SteerHeld
 from chat.protocol import lifecycle
-from chat.protocol.errors import NotFound
 from chat.protocol.requests import Cancel, Dequeue, Feedback, Steer, Typing
 from chat.services import Accepted, Asker, Dequeued, Repeated
 from chat.web import frames
@@ -134,27 +133,19 @@ class Control:
         connection.say_ours("feedback", number, event_id=command.event_id, **kept)
 
     async def dequeue(self, command: Dequeue, asker: Asker) -> None:
-        repeated = await services.remember(self._connection.engine, asker)
-        dequeued: Dequeued | None = None
-        try:
-            dequeued = await services.dequeue(
-                self._connection.engine, asker, command.target_event_id
-            )
-        except NotFound:
-            if not repeated:
-                raise
+        engine = self._connection.engine
+        await services.remember(engine, asker)
+        dequeued = await services.dequeue(engine, asker, command.target_event_id)
         self._say_dequeued(dequeued, command.target_event_id, command.event_id)
 
-    def _say_dequeued(
-        self, dequeued: Dequeued | None, target_event_id: str, event_id: str | None
-    ) -> None:
+    def _say_dequeued(self, dequeued: Dequeued, target_event_id: str, event_id: str | None) -> None:
         self._connection.say_ours(
             "dequeued",
             event_id=event_id,
-            conversation=dequeued.conversation_id if dequeued else None,
+            conversation=dequeued.conversation_id,
             target_event_id=target_event_id,
             reason="withdrawn",
-            input=dequeued.input if dequeued else None,
+            input=dequeued.input,
         )
 
     async def typing(self, command: Typing, asker: Asker) -> None:

@@ -40,7 +40,7 @@ class Prompting:
 
     async def create(self, command: Create, event_hash: str | None, stream_id: str | None) -> None:
         creation = command.creation
-        if creation.conversation is None or creation.conversation not in self._live.values():
+        if self._takes_turns(creation):
             await self._idle.wait()
         if creation.previous_response_id:
             self._connection.outbox.window.acknowledge_through(creation.previous_response_id)
@@ -55,6 +55,17 @@ class Prompting:
             self._cancel_on_disconnect.add(response_id)
         asker = self._connection.asker(command.event_id, event_hash)
         await self._begin(asker, creation, response_id, stream_id, remembered)
+
+    def _takes_turns(self, creation: Creation) -> bool:
+        """Whether the prompt waits for the connection's own response, as the standard has it.
+
+        One for the conversation that runs becomes a row of its queue instead; and a client that
+        knows our extensions may branch off an ended response while another one is written.
+        """
+        parent = creation.previous_response_id
+        if self._connection.extended and creation.store and parent and parent not in self._live:
+            return False
+        return creation.conversation is None or creation.conversation not in self._live.values()
 
     async def _begin(
         self,

@@ -1,5 +1,7 @@
 """The same `event_id` of the same user is done once, and answered again."""
 
+import pytest
+
 from chat.models import Conversation, Feedback, Response
 from tests.gate import Gate
 from tests.wire.lines import kept, line, said, texts
@@ -91,6 +93,18 @@ async def test_a_waiting_prompt_that_comes_twice_waits_once(chat, model, served,
             assert texts(response) == "Three."
     assert model.times_asked(waiting) == 1
     assert len(said(await model.asked(waiting))) == 3
+
+
+@pytest.mark.parametrize("frame", ["interject:dequeue", "interject:cancel"])
+async def test_a_withdrawal_that_comes_twice_gives_the_whole_prompt_back_twice(chat, model, frame):
+    conversation = chat.conversation_of(await chat.prompt(model.begins("One ")))
+    prompt = "long " * 1_000  # The queue shows a preview of it only.
+    await chat.send("response.create", input=prompt, conversation=conversation, event_id="waits")
+    await chat.until("interject:queued", target_event_id="waits")
+    for _ in range(2):
+        await chat.send(frame, target_event_id="waits", event_id="once")
+        answer = await chat.until("interject:dequeued", event_id="once")
+        assert (answer["conversation"], answer["input"]) == (conversation, prompt)
 
 
 async def test_another_payload_for_a_waiting_prompt_is_refused(chat, model):

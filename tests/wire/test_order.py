@@ -81,6 +81,19 @@ async def test_an_explicit_parent_branches_at_once_while_a_sibling_runs(
     assert (await model.asked(prompt)).is_open
 
 
+async def test_a_client_of_our_extensions_branches_at_once_on_one_connection(chat, model):
+    root = await chat.answer(model.says("Zero."))
+    gate = Gate()
+    running = await chat.prompt(
+        model.says("One ", "two", gate=gate), previous_response_id=root["id"]
+    )
+    await chat.shown(running, "One ")
+    branched = await chat.answer(model.says("Three."), previous_response_id=root["id"])
+    assert texts(branched) == "Three."
+    gate.open()
+    assert texts(await chat.end(running)) == "One two"
+
+
 async def test_a_root_begins_a_conversation_anew(chat, model):
     first, last = model.says("One."), model.says("Two.")
     root = await chat.answer(first)
