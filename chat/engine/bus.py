@@ -7,6 +7,7 @@ anybody wait: what cannot be sent in time is dropped, the oldest first.
 
 import asyncio
 import logging
+import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -46,7 +47,7 @@ class Bus:
         # than the bound dropped its own first batches, and their followers went to the log.
         self._outgoing: deque[list[Batch] | AnyNotice] = deque(maxlen=MAX_WAITING)
         self._wake = asyncio.Event()
-        self._probed = asyncio.Event()
+        self._probes: dict[str, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -76,9 +77,13 @@ class Bus:
 
     async def probe(self) -> None:
         """Send this process a message and wait for it. Raises what the layer raises."""
-        self._probed = asyncio.Event()
-        await self._layer.send(self._inbox, {"type": "probe"})
-        await self._probed.wait()
+        name, arrived = secrets.token_hex(8), asyncio.Event()
+        self._probes[name] = arrived
+        try:
+            await self._layer.send(self._inbox, {"type": "probe", "name": name})
+            await arrived.wait()
+        finally:
+            del self._probes[name]
 
     async def _send_all(self) -> None:
         while True:
@@ -133,8 +138,8 @@ class Bus:
                 self._on_batches(batches.unpack(message["batches"]))
             case "notice":
                 self._on_notice(notices.unpack(message["notice"]))
-            case "probe":
-                self._probed.set()
+            case "probe" if message["name"] in self._probes:
+                self._probes[message["name"]].set()
 
     async def _stay_joined(self) -> None:
         """Membership may be lost with Redis: say it again from time to time."""

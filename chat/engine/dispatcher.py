@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from chat.database import Pool
-from chat.engine import intents, prompt, records
+from chat.engine import intents, log, prompt, records
 from chat.engine.bus import Bus
 from chat.engine.ephemeral import EphemeralRun
 from chat.engine.intents import Intent
@@ -19,7 +19,6 @@ from chat.engine.leases import Renewal
 from chat.engine.notices import Started, Titled
 from chat.engine.prompt import Prompt
 from chat.engine.pulse import UNREACHABLE, Pulse
-from chat.engine.records import Connection
 from chat.engine.run import Run
 from chat.protocol import lifecycle, transcript
 from chat.protocol.errors import Unavailable
@@ -47,7 +46,7 @@ class Dispatcher:
     """The runs of this process. `hosted`: those that are not stored.
 
     `conclude` writes a run's end and starts what follows it; `leftovers` sees to wishes
-    whose response has ended. Both belong to `Succession`, which starts successors through `open`.
+    whose response has ended. Both belong to `Succession`, which begins successors by itself.
     """
 
     def __init__(
@@ -123,34 +122,57 @@ class Dispatcher:
     # --- starting
 
     async def dispatch(self, asked: Prompt) -> ResponseInfo | None:
-        """Start a response of its own. None: what it claims was not to be had; look again."""
-        self._must_take_more()
-        async with self.pool.connection() as connection:
-            started = await self.open(connection, asked)
-        if started is None:
-            return None
-        self.launch(*started)
-        return started[1]
+        """Start a response of its own. None: what it claims was not to be had; look again.
 
-    async def open(
-        self, connection: Connection, asked: Prompt
-    ) -> tuple[Prompt, ResponseInfo, records.Opening, records.Opened] | None:
-        """Write a response's beginning. Nothing runs before `launch`: the transaction may fail."""
-        info = prompt.describe(asked, self.clock(), store=True)
-        opening = prompt.opening(
+        Whoever asks may be cancelled meanwhile, as a connection closes: what was committed runs.
+        """
+        self._must_take_more()
+        return await asyncio.shield(self._spawn(self._dispatch(asked)))
+
+    async def _dispatch(self, asked: Prompt) -> ResponseInfo | None:
+        opening = self.opening(asked)
+        was_sent = False
+        try:
+            async with self.pool.connection() as connection:
+                was_sent = True
+                opened = await records.start(connection, opening)
+        except UNREACHABLE:
+            if not was_sent or not await self._was_opened(opening):
+                raise
+            opened = records.Opened(None)
+        if opened is None:
+            return None
+        self.launch(asked, opening, opened)
+        return opening.info
+
+    async def _was_opened(self, opening: records.Opening) -> bool:
+        """Whether a start whose answer was lost was committed.
+
+        Raises `TimeoutError` when nobody could say for as long as the lease would have lasted.
+        """
+        response_id = opening.info.id
+        async with asyncio.timeout(self._lease_seconds):
+            while True:
+                try:
+                    found = await log.standing(self.pool, [response_id])
+                    return found[response_id].owner == self.owner
+                except UNREACHABLE as error:
+                    logger.warning("Postgres is away, a start waits: %s", error)
+                    await asyncio.sleep(RETRY_SECONDS)
+
+    def opening(self, asked: Prompt) -> records.Opening:
+        """What `records.start` writes of a response. Nothing runs before `launch`."""
+        return prompt.opening(
             asked,
-            info,
+            prompt.describe(asked, self.clock(), store=True),
             owner=self.owner,
             lease_seconds=self._lease_seconds,
             provider=self.provider_for(asked).name,
         )
-        opened = await records.start(connection, opening)
-        return (asked, info, opening, opened) if opened else None
 
-    def launch(
-        self, asked: Prompt, info: ResponseInfo, opening: records.Opening, opened: records.Opened
-    ) -> Run:
+    def launch(self, asked: Prompt, opening: records.Opening, opened: records.Opened) -> Run:
         """What was begun is committed: show it, and run it."""
+        info = opening.info
         assert info.conversation_id is not None
 
         async def load() -> ModelRequest:

@@ -6,6 +6,7 @@ steer is applied exactly once, or given back.
 
 import asyncio
 import logging
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import psycopg
@@ -22,7 +23,7 @@ from chat.engine.run import Run
 from chat.engine.steering import Steering, successor_prompt
 from chat.protocol import lifecycle
 from chat.protocol.errors import Unavailable
-from chat.protocol.events import Ending, ResponseInfo
+from chat.protocol.events import Ending
 from chat.protocol.items import unanswered_calls
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,6 @@ class Begun(NamedTuple):
     """What `Dispatcher.launch` wants of a response that was begun in a transaction."""
 
     asked: Prompt
-    info: ResponseInfo
     opening: records.Opening
     opened: records.Opened
 
@@ -80,10 +80,19 @@ class Succession:
 
     async def _write(self, run: Run, ending: Ending) -> "_Written | None":
         """Write the end until it is written. None: it is not ours to write any more."""
+        begun: Begun | None = None
         doubtful = alone = False
         while True:
+            # Where nothing may succeed it: one statement, and so one round trip.
+            by_itself = alone or not self._may_succeed(run, ending)
             try:
-                written = await self._try_to_write(run, ending, alone=alone)
+                async with (
+                    self._dispatcher.ending,
+                    self._pool.connection() as connection,
+                    nullcontext() if by_itself else connection.transaction(),
+                ):
+                    tried = await self._try_to_write(connection, run, ending, alone=by_itself)
+                    begun = tried.begun or begun
             except UNREACHABLE as error:
                 logger.warning("Postgres is away, an end waits: %s", error)
                 doubtful = True
@@ -98,23 +107,22 @@ class Succession:
                     raise
                 ending = self._without_output(run, ending)
                 continue
-            if written.done or (doubtful and await self._was_written(written.closing)):
-                return written
+            if tried.done:
+                return tried
+            if doubtful and await self._was_written(tried.closing):
+                # By a try whose answer was lost, and so was what it began.
+                return tried._replace(begun=begun)
             logger.warning("%s was ended by somebody else", run.response_id)
             return None
 
-    async def _try_to_write(self, run: Run, ending: Ending, *, alone: bool) -> "_Written":
-        """In one transaction; where nothing may succeed it, in one statement, so one round trip."""
-        async with self._dispatcher.ending, self._pool.connection() as connection:
-            if alone or not self._may_succeed(run, ending):
-                closing = self._closing(run, ending, None)
-                return _Written(closing, await records.finish(connection, closing), None)
-            async with connection.transaction():
-                successor = await self._successor(connection, run)
-                closing = self._closing(run, ending, successor)
-                done = await records.finish(connection, closing)
-                begun = await self._begin(connection, successor) if done else None
-                return _Written(closing, done, begun)
+    async def _try_to_write(
+        self, connection: records.Connection, run: Run, ending: Ending, *, alone: bool
+    ) -> "_Written":
+        successor = None if alone else await self._successor(connection, run)
+        closing = self._closing(run, ending, successor)
+        done = await records.finish(connection, closing)
+        begun = await self._begin(connection, successor) if done else None
+        return _Written(closing, done, begun)
 
     def _may_succeed(self, run: Run, ending: Ending) -> bool:
         """Whether the run's steers may make a successor."""
@@ -131,10 +139,11 @@ class Succession:
     ) -> Begun | None:
         if successor is None:
             return None
-        started = await self._dispatcher.open(connection, successor)
-        if started is None:
+        opening = self._dispatcher.opening(successor)
+        opened = await records.start(connection, opening)
+        if opened is None:
             raise _SuccessorLost
-        return Begun(*started)
+        return Begun(successor, opening, opened)
 
     def _closing(self, run: Run, ending: Ending, successor: Prompt | None) -> records.Closing:
         response = run.final_object(ending)
@@ -215,7 +224,7 @@ class Succession:
 
 
 class _Written(NamedTuple):
-    """`done`: by this try. It may have been by one before, whose answer was lost."""
+    """`done`: by this very try."""
 
     closing: records.Closing
     done: bool
