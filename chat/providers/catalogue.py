@@ -1,5 +1,6 @@
 """Which models there are, and who serves each."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 
@@ -7,13 +8,14 @@ from chat.protocol.errors import BadRequest
 from chat.providers.base import Provider
 
 LISTING_SECONDS = 300.0
+RETRY_SECONDS = 5.0
 
 
 class Catalogue:
     """One provider and the models that it may be asked for.
 
     `allowed` are the configured ones, the default first; empty: what the provider lists, asked for
-    once in five minutes.
+    once in five minutes by one for all; again sooner if it could not say.
     """
 
     def __init__(
@@ -25,18 +27,23 @@ class Catalogue:
         self._provider = provider
         self._allowed = list(allowed)
         self._clock = clock
-        self._listed: list[str] = []
-        self._listed_at: float | None = None
+        self._listing: asyncio.Task[list[str]] | None = None
+        self._asked_at = 0.0
 
     async def models(self) -> list[str]:
         """Ids, the default first. Raises `ProviderError` if upstream must be asked and cannot."""
         if self._allowed:
             return self._allowed
-        now = self._clock()
-        if self._listed_at is None or now - self._listed_at > LISTING_SECONDS:
-            self._listed = await self._provider.models()
-            self._listed_at = now
-        return self._listed
+        if self._listing is None or self._is_old(self._listing):
+            self._listing = asyncio.create_task(self._provider.models())
+            self._asked_at = self._clock()
+        return await asyncio.shield(self._listing)
+
+    def _is_old(self, listing: asyncio.Task[list[str]]) -> bool:
+        if not listing.done():
+            return False
+        failed = listing.cancelled() or listing.exception() is not None
+        return self._clock() - self._asked_at > (RETRY_SECONDS if failed else LISTING_SECONDS)
 
     async def choose(self, model: str | None) -> str:
         """The model that a prompt means. Raises `BadRequest` for one that is not offered."""
@@ -57,4 +64,7 @@ class Catalogue:
         return self._provider
 
     async def close(self) -> None:
+        if self._listing is not None:
+            self._listing.cancel()
+            await asyncio.gather(self._listing, return_exceptions=True)
         await self._provider.close()

@@ -17,7 +17,10 @@ async def healthz(request: HttpRequest) -> JsonResponse:
 
 
 async def readyz(request: HttpRequest) -> JsonResponse:
-    """Database, channel layer and upstream, each `ok` or what is wrong; 503 unless all are well."""
+    """Database, channel layer and upstream, each `ok` or what is wrong; 503 unless all are well.
+
+    Upstream is well when it offers models: as configured, or else as it lists them.
+    """
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             engine = await current_engine()
