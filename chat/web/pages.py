@@ -5,11 +5,14 @@ socket. What is not the asker's own looks as if it did not exist.
 """
 
 import json
+from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.contrib.auth.decorators import login_required
+from django.db import OperationalError
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -20,11 +23,29 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from chat import services
 from chat.models import Conversation
-from chat.protocol.errors import NotFound
+from chat.protocol.errors import NotFound, Unavailable
 from chat.web.forms import TitleForm
 
 CONVERSATIONS_A_PAGE = 30
 MAX_SEARCH_CHARS = 200
+
+
+View = Callable[..., HttpResponse]
+
+
+def answers_json(view: View) -> View:
+    """What the sidebar asks: while Postgres is away, or holds a row too long, it is told so."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except Unavailable as error:
+            return _refusal(error.status, error.code, error.message)
+        except OperationalError:
+            return _refusal(503, "unavailable", "The service is not ready. Try again in 1s.")
+
+    return answered
 
 
 @require_GET
@@ -64,6 +85,7 @@ def _chat_page(request: HttpRequest, shown: Conversation | None) -> HttpResponse
 
 @require_http_methods(["GET", "POST"])
 @never_cache
+@answers_json
 def conversations(request: HttpRequest) -> HttpResponse:
     """GET: a page of the sidebar, by `q` in the title, after the row `before`. POST: a new one."""
     if not request.user.is_authenticated:
@@ -76,6 +98,7 @@ def conversations(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@answers_json
 def rename(request: HttpRequest, conversation_id: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return _signed_out()
@@ -91,6 +114,7 @@ def rename(request: HttpRequest, conversation_id: str) -> HttpResponse:
 
 
 @require_POST
+@answers_json
 def delete(request: HttpRequest, conversation_id: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return _signed_out()
