@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from chat import queries
+import psycopg
+
+from chat import queries, received
 from chat.engine.notices import Typing
 from chat.engine.process import Engine
 from chat.protocol.errors import NotFound
 from chat.protocol.requests import Feedback
-from chat.services.asking import Asker, check_login, must_hold, remember
+from chat.services.asking import Asker, check_login, must_hold, repeated
 
-# An item that is still being written stands in the log only, under the id that it will be kept by.
-_FEEDBACK = """
+# An item that is still being written stands in the log only, under the id that it will be kept by:
+# in the event that opened it, for ids of other things stand there too.
+_FEEDBACK = (
+    """
 WITH mine AS (
     SELECT response.id, response.status
       FROM chat_response AS response
@@ -23,17 +27,24 @@ WITH mine AS (
     SELECT mine.id FROM mine
      WHERE %(item_id)s::text IS NULL
         OR EXISTS (SELECT FROM chat_item WHERE id = %(item_id)s AND response_id = mine.id)
-        OR EXISTS (SELECT FROM log WHERE log.response_id = mine.id
-                      AND mine.status = 'in_progress'
-                      AND log.events LIKE '%%"id":"' || %(item_id)s || '"%%')
-)
-INSERT INTO chat_feedback (user_id, response_id, item_id, rating, tags, comment)
-SELECT %(user_id)s, id, %(item_id)s, %(rating)s, %(tags)s, %(comment)s FROM aimed
-    ON CONFLICT (user_id, response_id, item_id) DO UPDATE
-       SET rating = EXCLUDED.rating, tags = EXCLUDED.tags, comment = EXCLUDED.comment,
-           updated_at = now()
-RETURNING response_id, item_id, rating, tags, comment
+        OR EXISTS (SELECT FROM log, string_to_table(log.events, E'\\n') AS event
+                    WHERE log.response_id = mine.id AND mine.status = 'in_progress'
+                      AND strpos(log.events, %(item_id)s) > 0
+                      AND starts_with(event, '{"type":"response.output_item.added"')
+                      AND event::jsonb #>> '{item,id}' = %(item_id)s)
+), kept AS (
+    INSERT INTO chat_feedback (user_id, response_id, item_id, rating, tags, comment)
+    SELECT %(user_id)s, id, %(item_id)s, %(rating)s, %(tags)s, %(comment)s FROM aimed
+        ON CONFLICT (user_id, response_id, item_id) DO UPDATE
+           SET rating = EXCLUDED.rating, tags = EXCLUDED.tags, comment = EXCLUDED.comment,
+               updated_at = now()
+    RETURNING response_id, item_id, rating, tags, comment
+), received AS ("""
+    + received.RECEIVE.format(source="kept")
+    + """)
+SELECT response_id, item_id, rating, tags, comment FROM kept
 """
+)
 
 
 _KEPT = """
@@ -49,20 +60,32 @@ async def give_feedback(engine: Engine, asker: Asker, feedback: Feedback) -> dic
     A frame that was done before is not done again: it may be older than what is kept.
     """
     await check_login(engine, asker.identity)
-    statement = _KEPT if await remember(engine, asker) else _FEEDBACK
+    receiving = received.Receiving(
+        asker.identity.user_id, asker.event_id, asker.event_hash, {"done": True}
+    )
     parameters = {
-        "user_id": asker.identity.user_id,
+        **receiving.parameters(),
         "response_id": feedback.response_id,
         "item_id": feedback.item_id,
         "rating": feedback.rating,
         "tags": feedback.tags,
         "comment": feedback.comment,
     }
-    async with engine.pool.connection() as connection:
-        row = await (await connection.execute(statement, parameters)).fetchone()
+    try:
+        row = await _row(engine, _FEEDBACK, parameters)
+    except psycopg.errors.UniqueViolation:
+        await repeated(engine, asker)
+        row = await _row(engine, _KEPT, parameters)
     if row is None:
         raise NotFound("response_not_found", "There is no such response.", param="response_id")
     return dict(zip(("response_id", "item_id", "rating", "tags", "comment"), row, strict=True))
+
+
+async def _row(
+    engine: Engine, statement: str, parameters: dict[str, Any]
+) -> tuple[Any, ...] | None:
+    async with engine.pool.connection() as connection:
+        return await (await connection.execute(statement, parameters)).fetchone()
 
 
 async def tell_typing(engine: Engine, asker: Asker, conversation_id: str) -> None:

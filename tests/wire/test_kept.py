@@ -116,6 +116,26 @@ async def test_deleting_leaves_nothing_behind(chat, model):
     assert await kept(remove) == [2, 0]
 
 
+async def test_only_items_that_there_are_can_be_judged_while_they_are_written(chat, model):
+    response_id = await chat.prompt(model.begins("One "))
+    added = await chat.until("response.output_item.added")
+    await chat.shown(response_id, "One ")
+    item_id = added["item"]["id"]
+    for wrong in (
+        "%",
+        item_id[:-1] + "_",
+        item_id[:-1],
+        response_id,
+        f'{item_id}","type":"message',
+    ):
+        await chat.send("interject:feedback", item_id=wrong, rating=1)
+        assert (await chat.refusal())["error"]["code"] == "response_not_found"
+    await chat.send("interject:feedback", item_id=item_id, rating=1)
+    assert (await chat.until("interject:feedback"))["response_id"] == response_id
+    found = await kept(lambda: list(Feedback.objects.filter(response=response_id)))
+    assert [each.item_id for each in found] == [item_id]
+
+
 # --- what Postgres refuses
 
 
