@@ -14,10 +14,10 @@ from chat.engine.prompt import Prompt, of_creation
 from chat.protocol import ids, lifecycle
 from chat.protocol.calls import check_calls
 from chat.protocol.creation import Creation
-from chat.protocol.errors import BadRequest, NotFound, Unavailable
+from chat.protocol.errors import BadRequest, NotFound, Unauthorized, Unavailable, WireError
 from chat.protocol.items import REFERENCE, Item, plain_text, unanswered_calls
 from chat.queries import Standing
-from chat.services.asking import Asker, Repeated, check_login, must_hold, repeated
+from chat.services.asking import Asker, Repeated, check_login, must_hold, repeated, was_received
 from chat.services.models import choose_model
 
 MAX_CLAIMS = 20
@@ -54,16 +54,34 @@ async def create_response(
 
     Raises `BadRequest` for what cannot be done, `Unavailable` while the service stops.
     """
-    model = await choose_model(engine, creation.model)
-    resolved = msgspec.structs.replace(creation, items=await _resolve(engine, asker, creation))
     try:
-        for _ in range(MAX_CLAIMS):
-            async with engine.dispatcher.starting:
-                done = await _try_create(engine, asker, resolved, response_id, model, remembered)
-            if done is not None:
-                return done
+        return await _create(engine, asker, creation, response_id, remembered)
     except psycopg.errors.UniqueViolation:
         return Repeated(await repeated(engine, asker))
+    except Unauthorized:
+        raise
+    except WireError:
+        # What was done once is often refused the second time: its parent moved on, its calls were
+        # answered, the queue is full.
+        if not await was_received(engine, asker):
+            raise
+        return Repeated(await repeated(engine, asker))
+
+
+async def _create(
+    engine: Engine,
+    asker: Asker,
+    creation: Creation,
+    response_id: str,
+    remembered: Remembered | None,
+) -> Begun | Queued:
+    model = await choose_model(engine, creation.model)
+    resolved = msgspec.structs.replace(creation, items=await _resolve(engine, asker, creation))
+    for _ in range(MAX_CLAIMS):
+        async with engine.dispatcher.starting:
+            done = await _try_create(engine, asker, resolved, response_id, model, remembered)
+        if done is not None:
+            return done
     raise Unavailable("conversation_busy", "The conversation is too busy. Try again in a moment.")
 
 

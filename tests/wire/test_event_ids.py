@@ -4,7 +4,11 @@ import pytest
 
 from chat.models import Conversation, Feedback, Response
 from tests.gate import Gate
-from tests.wire.lines import kept, line, said, texts
+from tests.upstream_script import Script, call, done, finish, usage
+from tests.wire.lines import Line, kept, line, said, texts
+from tests.wire.locks import holding
+
+TOOL = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 
 
 async def test_a_prompt_that_comes_twice_is_run_once_and_replayed(chat, model, account):
@@ -168,6 +172,64 @@ async def test_a_cancel_that_comes_twice_is_answered_twice(chat, model):
         await chat.send("interject:cancel", response_id=response_id, event_id="c")
     receipts = [await chat.until("interject:cancelled", event_id="c") for _ in range(2)]
     assert receipts[0]["receipt"]["asked_at"] == receipts[1]["receipt"]["asked_at"]
+
+
+async def test_feedback_that_could_not_be_written_is_written_when_it_comes_again(chat, model):
+    response = await chat.answer(model.says("One."))
+    asked = {"response_id": response["id"], "rating": 1, "event_id": "f"}
+    async with holding() as other:
+        # A judgement takes a share of its response.
+        await other.hold("SELECT FROM chat_response WHERE id = %s FOR UPDATE", response["id"])
+        await chat.send("interject:feedback", **asked)
+        await other.turn_away()
+        assert (await chat.refusal(event_id="f"))["status"] == 503
+    await chat.send("interject:feedback", **asked)
+    assert (await chat.until("interject:feedback", event_id="f"))["rating"] == 1
+
+
+# --- what was done once, and could not be done now
+
+
+async def test_outputs_that_come_again_after_their_response_ended_are_answered_again(chat, model):
+    script = Script([call(0, "call_1", "look", "{}"), finish("tool_calls"), usage(), done()])
+    called = await chat.answer(model.answers(script), tools=[TOOL])
+    last = model.says("Seen.")
+    asked = {
+        "conversation": called["conversation"]["id"],
+        "input": [
+            {"type": "function_call_output", "call_id": "call_1", "output": "seen"},
+            {"role": "user", "content": last},
+        ],
+        "event_id": "p",
+    }
+    await assert_answered_twice(chat, chat, asked)
+    assert model.times_asked(last) == 1
+
+
+async def test_a_stored_child_of_what_is_not_stored_is_answered_again_on_a_new_connection(
+    chat, model, served, account
+):
+    parent = await chat.answer(model.says("One."), store=False)
+    asked = {"previous_response_id": parent["id"], "input": model.says("Two."), "event_id": "p"}
+    async with line(served, account) as other:
+        await assert_answered_twice(chat, other, asked)
+    assert model.times_asked(asked["input"]) == 1
+
+
+async def assert_answered_twice(first: Line, second: Line, asked: dict) -> None:
+    ended = []
+    for each in (first, second):
+        await each.send("response.create", **asked)
+        created = await each.until("response.created", "error")
+        assert created["type"] == "response.created", created
+        ended.append(await each.end(created["response"]["id"]))
+    assert ended[0] == ended[1]
+
+
+async def test_another_payload_that_is_refused_anyway_is_refused_for_its_id(chat, model):
+    await chat.answer(model.says("Once."), event_id="p")
+    await chat.send("response.create", input="?", previous_response_id="resp_none", event_id="p")
+    assert (await chat.refusal())["error"]["code"] == "event_id_reused"
 
 
 async def test_frames_without_an_id_are_done_each_time(chat, model):

@@ -184,6 +184,9 @@ async def test_a_queue_has_its_limit(tight, account, model):
             await chat.until("interject:queued", target_event_id=name)
         await chat.send("response.create", input="Next.", conversation=conversation)
         assert (await chat.refusal())["error"]["code"] == "queue_full"
+        # One that waits already has its place.
+        await chat.send("response.create", input="Next.", conversation=conversation, event_id="p2")
+        assert (await chat.until("interject:queued", "error"))["position"] == 2
 
 
 async def test_an_upstream_that_falls_silent_is_given_up(tight, account, model):
