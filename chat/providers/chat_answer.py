@@ -97,7 +97,10 @@ class ChatAnswer:
             for payload in self._events.feed(data):
                 self._take(payload, batch)
         except ProviderError as error:
-            self.failure = error
+            if self.finished:
+                self.done = True  # What comes is no events any more: usage is not waited for.
+            else:
+                self.failure = error
         if self.done:
             batch += self.end()
         elif not batch and not self._heard and self._events.strays > MAX_STRAY_LINES:
@@ -152,11 +155,23 @@ class ChatAnswer:
         batch.append(Finish("tool_calls" if finish == "stop" and self._tools else finish))
 
     def _take(self, payload: bytes, batch: list[Delta]) -> None:
+        """Take one event. Raises `ProviderError`, but not once the model has finished."""
         if self.done or not payload:
             return
         if payload.startswith(DONE):
             self.done = True
             return
+        try:
+            self._take_chunk(payload, batch)
+        except (ProviderError, ValueError, RecursionError) as error:
+            if self.finished:
+                return
+            if isinstance(error, ProviderError):
+                raise
+            # A number of thousands of digits, or JSON nested without end.
+            raise failures.unreadable("not JSON") from None
+
+    def _take_chunk(self, payload: bytes, batch: list[Delta]) -> None:
         chunk = decode(payload)
         if chunk.error:
             self._raise_reported(loads(chunk.error))
@@ -204,7 +219,7 @@ class ChatAnswer:
         arguments = self._mender.mend(f"call {delta.index}", delta.arguments)
         if not (arguments or delta.call_id or delta.name):
             return
-        self._spend(len(arguments))
+        self._spend(len(arguments) + len(delta.name or "") + len(delta.call_id or ""))
         batch.append(ToolCallDelta(delta.index, delta.call_id, delta.name, arguments))
 
     def _spend(self, chars: int) -> None:

@@ -21,6 +21,7 @@ from chat.providers.base import Delta, Limits, ModelRequest, ProviderError
 from chat.providers.chat_answer import ChatAnswer
 from chat.providers.chat_chunks import loads
 from chat.providers.chat_parameters import body, is_openai
+from chat.providers.surrogates import keepable
 from chat.providers.upstream_http import broken, http_client
 from chat.providers.watch import Watch
 
@@ -104,7 +105,9 @@ class ChatCompletionsProvider:
             raise failures.not_a_stream() from None
         entries = found.get("data") if isinstance(found, dict) else found
         ids = [each.get("id") for each in entries or () if isinstance(each, dict)]
-        return [each for each in ids if isinstance(each, str) and each]
+        names = [each for each in ids if isinstance(each, str) and each]
+        # One that must be mended is not the one that upstream would know.
+        return [each for each in names if each == keepable(each)]
 
     async def _open(self, asked: dict[str, Any], watch: Watch) -> Response:
         """Send the request; return when the headers are there. Whatever fails closes upstream."""

@@ -6,6 +6,7 @@ the index 0, Alibaba repeats an empty id: what is stable is that a call begins w
 
 from chat.providers.base import ToolCallDelta
 from chat.providers.chat_chunks import Function, ToolCall
+from chat.providers.surrogates import keepable
 
 _NO_FUNCTION = Function()
 
@@ -27,8 +28,8 @@ class ToolNumbers:
     def delta(self, fragment: ToolCall) -> ToolCallDelta:
         """The fragment as a delta; id and name are in it only when they are first known."""
         function = fragment.function or _NO_FUNCTION
-        call_id = fragment.id or None
-        name = function.name or None
+        call_id = keepable(fragment.id or "") or None
+        name = keepable(function.name or "") or None
         number = self._number(fragment.index, call_id, name)
         if number in self._ids:
             call_id = None

@@ -26,6 +26,11 @@ async def test_upstream_is_asked_once_for_all(upstream, catalogue):
     assert len(upstream.requests) == 1
 
 
+async def test_a_model_whose_name_cannot_be_kept_is_not_offered(upstream, catalogue):
+    upstream.models = ["\ud800", "one", "\x00"]
+    assert await catalogue.models() == ["one"]
+
+
 async def test_what_it_said_is_believed_for_a_while(upstream, catalogue, now):
     await catalogue.models()
     upstream.models = ["new"]

@@ -9,6 +9,7 @@ from chat.providers.base import Citation, Delta, Limits, Usage
 from chat.providers.chat_answer import ChatAnswer
 from tests.providers.reading import Call, Heard, hear, joined
 from tests.upstream_script import (
+    Endlessly,
     Script,
     call,
     chunk,
@@ -42,6 +43,9 @@ def spelled(delta_json: str) -> bytes:
 
 
 USED = Usage(7, 11)
+# Python refuses to read a number of more than 4,300 digits; nested so deep, it recurses too far.
+HUGE = "7" * 5_000
+DEEP = "[" * 5_000 + "]" * 5_000
 WEATHER = Call("call_1", "weather", '{"city":"Bonn"}')
 
 TRAPS: dict[str, tuple[bytes, Heard]] = {
@@ -60,6 +64,14 @@ TRAPS: dict[str, tuple[bytes, Heard]] = {
     "an empty reason first": (delta("", content="a") + chunk("b") + END, heard("ab")),
     "the finish with the last word": (delta("stop", content="a") + done(), heard("a")),
     "words after the finish": (chunk("a") + finish() + chunk("b") + done(), heard("ab")),
+    "garbage after the finish": (
+        chunk("a") + finish() + raw("garbage") + usage() + raw("[]") + done(),
+        heard("a", usage=USED),
+    ),
+    "an error after the finish": (
+        chunk("a") + finish() + raw('{"error":{"message":"late"}}') + usage() + done(),
+        heard("a", usage=USED),
+    ),
     # --- usage
     "usage last": (chunk("a") + finish() + usage() + done(), heard("a", usage=USED)),
     "usage before the finish": (chunk("a") + usage() + END, heard("a", usage=USED)),
@@ -243,6 +255,15 @@ TRAPS: dict[str, tuple[bytes, Heard]] = {
         + END,
         heard(finish="tool_calls", calls={0: Call("c", "f", "😀")}),
     ),
+    "a call's id and name with what cannot be kept": (
+        spelled('{"tool_calls":[{"index":0,"id":"c\\ud800","function":{"name":"\\ud800x"}}]}')
+        + spelled('{"tool_calls":[{"index":1,"id":"d\\u0000","function":{"name":"y\\u0000"}}]}')
+        + END,
+        heard(
+            finish="tool_calls",
+            calls={0: Call("c\ufffd", "\ufffdx"), 1: Call("d\ufffd", "y\ufffd")},
+        ),
+    ),
     "bad UTF-8": (
         b'data: {"choices":[{"delta":{"content":"a\xff\xfeb"}}]}\n\n' + END,
         heard("a\ufffd\ufffdb"),
@@ -291,6 +312,31 @@ def test_a_trap_is_survived_wherever_it_is_cut(data, expected):
 @each_trap
 def test_a_trap_with_other_line_ends_is_the_same(data, expected):
     assert hear_without_http([data.replace(b"\n", b"\r\n")]) == expected
+
+
+UNREADABLE = {
+    "an error": '{"error":{"code":%s}}',
+    "an error in itself": '{"object":"error","code":%s}',
+    "citations": '{"choices":[],"citations":[%s]}',
+    "a choice": '{"choices":[{"delta":{"content":%s}}]}',
+    "the finish": '{"choices":[{"finish_reason":"stop"}],"citations":%s}',
+}
+PARTS = '[{"type":"text","text":' * 400 + '"a"' + "}]" * 400
+
+
+@pytest.mark.parametrize("value", [HUGE, DEEP, PARTS], ids=["huge", "deep", "parts"])
+@pytest.mark.parametrize("payload", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_what_python_cannot_read_raises_nothing_and_loses_nothing(payload, value):
+    found = hear_without_http([chunk("a") + raw(payload % value) + END])
+    assert found.text.startswith("a")
+    assert found.error is None or found.error.code in ("upstream_protocol", "server_error")
+    after = hear_without_http([chunk("a") + finish() + raw(payload % value) + END])
+    assert (after.text[:1], after.finish, after.error) == ("a", "stop", None)
+
+
+async def test_a_line_without_end_after_the_finish_takes_nothing(upstream, provider_with):
+    upstream.script = Script([chunk("a"), finish(), b"data: ", Endlessly(b"x" * 10_000, 0)])
+    assert await hear(provider_with(line_bytes=100_000)) == heard("a")
 
 
 async def test_a_server_that_does_not_stream_is_understood(upstream, provider):
