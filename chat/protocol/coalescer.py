@@ -8,6 +8,8 @@ its first delta, so that a retry before any text leaves no trace. What comes in 
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from chat.protocol import ids
 from chat.protocol.deltas import (
     Citation,
@@ -24,6 +26,10 @@ from chat.protocol.parts import ARGUMENTS, REFUSAL, SUMMARY, TEXT, Part
 
 Event = dict[str, Any]
 
+# What an event or a delta weighs beside its text. Alternating kinds of text make a dozen events of
+# a few characters.
+OVERHEAD_CHARS = 200
+
 
 class Coalescer:
     """One response's way from deltas to events.
@@ -39,7 +45,7 @@ class Coalescer:
         self.chars = 0
         self._events: list[Event] = []
         self._unsent: list[str] = []
-        self._unsent_chars = 0
+        self._pending_chars = 0
         self._item: Item | None = None
         self._part: Part | None = None
         self._citations: dict[str, Citation] = {}
@@ -56,8 +62,14 @@ class Coalescer:
 
     @property
     def pending_chars(self) -> int:
-        """Characters taken in and not yet taken out."""
-        return self._unsent_chars
+        """What was taken in and not yet taken out: its characters, and the weight of its events.
+
+        0 while nothing can be taken out, although something may wait for a call's end: who waits
+        for room would wait for ever.
+        """
+        if not self.has_events:
+            return 0
+        return self._pending_chars + len(self._events) * OVERHEAD_CHARS
 
     @property
     def has_events(self) -> bool:
@@ -85,18 +97,22 @@ class Coalescer:
         """The events since the last call, in order; at most one delta event a part."""
         self._flush()
         events, self._events = self._events, []
+        self._pending_chars = 0
         return events
 
     def close(self, status: str) -> None:
-        """Close what is open. `status`, completed or incomplete, is that of the last item."""
-        late = bool(self._late_calls or self._late_text)
-        self._close_item("completed" if late else status)
+        """Close what is open. `status`, completed or incomplete, is that of the last item.
+
+        Calls before it may have been cut with it, for upstream may interleave them.
+        """
         self._call_index = None
         for fragments in self._late_calls.values():
-            self._close_item("completed")
+            self._close_call(status)
             self._open_call(fragments[0])
             for fragment in fragments:
                 self._fill_call(fragment)
+        if self._late_text:
+            self._close_call(status)
         for kind, text in self._late_text:
             self._say(kind, text)
         self._late_calls, self._late_text = {}, []
@@ -109,6 +125,7 @@ class Coalescer:
             return
         if self._call_index is not None:
             self._late_text.append((kind, text))
+            self._pending_chars += len(text) + OVERHEAD_CHARS
             return
         if self._part is None or self._part.kind != kind:
             self._open_part(kind)
@@ -116,7 +133,7 @@ class Coalescer:
 
     def _append(self, text: str) -> None:
         self._unsent.append(text)
-        self._unsent_chars += len(text)
+        self._pending_chars += len(text)
         self.chars += len(text)
 
     def _open_part(self, kind: str) -> None:
@@ -140,6 +157,7 @@ class Coalescer:
             self._fill_call(delta)
         else:
             self._late_calls.setdefault(delta.index, []).append(delta)
+            self._pending_chars += len(delta.arguments) + OVERHEAD_CHARS
 
     def _open_call(self, delta: ToolCallDelta) -> None:
         call_id = delta.call_id
@@ -162,6 +180,15 @@ class Coalescer:
             self._item["name"] = delta.name
         if delta.arguments:
             self._append(delta.arguments)
+
+    def _close_call(self, status: str) -> None:
+        """Close a call that is not the last item. Where the answer was cut, it was too, unless its
+        arguments are whole: nobody is to act upon half of them.
+        """
+        self._flush()
+        if status != "completed" and self._part is not None and _is_whole(self._part.text):
+            status = "completed"
+        self._close_item(status)
 
     # --- opening, closing, emitting
 
@@ -218,18 +245,13 @@ class Coalescer:
         return annotations
 
     def _flush(self) -> None:
-        if not self._unsent or self._part is None:
+        part = self._part
+        if not self._unsent or part is None:
             return
         text = "".join(self._unsent)
         self._unsent.clear()
-        self._unsent_chars = 0
-        self._part.texts.append(text)
-        event = {
-            "type": self._part.delta,
-            **self._place(),
-            **self._part.delta_fields(text),
-        }
-        self._events.append(event)
+        part.texts.append(text)
+        self._events.append({"type": part.delta, **self._place(), **part.delta_fields(text)})
 
     def _place(self) -> Event:
         assert self._item is not None and self._part is not None
@@ -241,6 +263,14 @@ class Coalescer:
     def _emit(self, kind: str, **fields: Any) -> None:
         self._flush()
         self._events.append({"type": kind, **fields})
+
+
+def _is_whole(arguments: str) -> bool:
+    """Whether nothing more can follow: arguments are one JSON object."""
+    try:
+        return isinstance(msgspec.json.decode(arguments), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _parts_of(item: Item | None) -> list[Item]:

@@ -4,6 +4,7 @@ import copy
 import random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,11 +109,35 @@ def index_of(event: dict[str, Any]) -> int | None:
 
 
 @given(deltas, statuses)
-def test_only_the_last_item_is_incomplete(said: list[Delta], status: str):
-    items = output_of(run(said, status))
-    assert [item["status"] for item in items] == (
-        ["completed"] * (len(items) - 1) + [status] if items else []
-    )
+def test_only_the_last_item_is_incomplete_and_calls_that_were_cut_with_it(
+    said: list[Delta], status: str
+):
+    *others, last = output_of(run(said, status)) or [{"status": status}]
+    assert last["status"] == status
+    assert all(item["status"] == "completed" for item in others if not was_cut(item, status))
+
+
+def was_cut(item: dict[str, Any], status: str) -> bool:
+    """The fragments of these calls are no JSON: where the answer was cut, so was each call."""
+    return status == "incomplete" and item["type"] == "function_call"
+
+
+@pytest.mark.parametrize("last", [TextDelta("And."), ToolCallDelta(1, None, None, "2}")])
+def test_a_call_that_was_cut_among_others_is_not_complete(last: Delta):
+    said = [
+        ToolCallDelta(0, "c0", "look", '{"a":'),
+        ToolCallDelta(1, "c1", "walk", '{"b":'),
+        ToolCallDelta(2, "c2", "look", '{"c":3}'),
+        last,
+    ]
+    cut = {item.get("call_id"): item["status"] for item in output_of(run(said, "incomplete"))}
+    assert cut["c0"] == "incomplete"
+    assert list(cut.values())[-1] == "incomplete"
+    if isinstance(last, TextDelta):
+        assert (cut["c1"], cut["c2"]) == ("incomplete", "completed")
+    else:
+        assert cut["c1"] == "completed"
+    assert {item["status"] for item in output_of(run(said, "completed"))} == {"completed"}
 
 
 @given(deltas, beats)
@@ -153,6 +178,27 @@ def test_chars_are_those_that_were_said(said: list[Delta]):
         len(each.arguments if isinstance(each, ToolCallDelta) else getattr(each, "text", ""))
         for each in said
     )
+
+
+def test_many_small_events_are_pressure():
+    coalescer = Coalescer()
+    for _ in range(1_000):
+        coalescer.feed([ReasoningDelta("a"), TextDelta("b")])
+    assert coalescer.pending_chars > 1_000_000
+    assert len(coalescer.take()) > 10_000
+    assert coalescer.pending_chars == 0
+
+
+@pytest.mark.parametrize("late", [TextDelta("abc"), ToolCallDelta(1, None, None, "abc")])
+def test_what_waits_for_a_calls_end_is_pressure_while_something_can_be_taken(late: Delta):
+    coalescer = Coalescer()
+    coalescer.feed([ToolCallDelta(0, "c0", "look", "{"), *[late] * 1_000])
+    assert coalescer.pending_chars > 200_000
+    coalescer.take()
+    coalescer.feed([late] * 1_000)
+    # Nobody would take it out, and who waits for room would wait for ever.
+    assert not coalescer.has_events
+    assert coalescer.pending_chars == 0
 
 
 def test_nothing_said_leaves_no_trace():
