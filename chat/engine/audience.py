@@ -1,8 +1,8 @@
 """Who listens in this process, and the second's look at what the bus may have lost.
 
 Owns the list of viewers by conversation. Hands kept batches and notices to them, and asks Postgres
-once a second, in one query for all, what there is that they may not know of: responses, log heads,
-and whether they may still look.
+once a second, for all of them together, what there is that they may not know of: responses, log
+heads, and whether they may still look.
 """
 
 import asyncio
@@ -72,6 +72,7 @@ class Audience:
         self._pool = pool
         self._by_connection: dict[str, Viewer] = {}
         self._by_conversation: dict[str, set[Viewer]] = {}
+        self._followed: dict[Viewer, set[str]] = {}
         self._by_response: dict[str, Viewer] = {}
         self._task: asyncio.Task[None] | None = None
         self._looked_at = 0.0
@@ -92,14 +93,19 @@ class Audience:
         self._by_connection.pop(viewer.connection_id, None)
         if not self._by_connection:
             self._left.set()
-        for conversation_id in list(self._by_conversation):
-            self.unfollow(conversation_id, viewer)
+        for conversation_id in self._followed.pop(viewer, ()):
+            self._forget(conversation_id, viewer)
 
     def follow(self, conversation_id: str, viewer: Viewer) -> None:
         """From here on nothing of the conversation passes the viewer by."""
         self._by_conversation.setdefault(conversation_id, set()).add(viewer)
+        self._followed.setdefault(viewer, set()).add(conversation_id)
 
     def unfollow(self, conversation_id: str, viewer: Viewer) -> None:
+        self._followed.get(viewer, set()).discard(conversation_id)
+        self._forget(conversation_id, viewer)
+
+    def _forget(self, conversation_id: str, viewer: Viewer) -> None:
         viewers = self._by_conversation.get(conversation_id)
         if viewers is not None:
             viewers.discard(viewer)
@@ -149,6 +155,8 @@ class Audience:
     async def _look_every_second(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            if not self._by_conversation:
+                self._looked_at = 0.0  # Nobody missed anything.
             if not self._by_connection:
                 continue
             try:

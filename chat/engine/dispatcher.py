@@ -1,4 +1,4 @@
-"""Where responses run: the runs of this process, their leases, and the wishes that concern them.
+"""Where responses run: the runs of this process, how they start and how they stop.
 
 `CHAT_DISPATCH=inline`: the process that took the prompt runs it.
 """
@@ -6,14 +6,15 @@
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from chat.database import Pool
-from chat.engine import intents, log, prompt, records
+from chat.engine import log, prompt, records
 from chat.engine.bus import Bus
 from chat.engine.ephemeral import EphemeralRun
+from chat.engine.intent_watch import IntentWatch
 from chat.engine.intents import Intent
 from chat.engine.leases import Renewal
 from chat.engine.notices import Started, Titled
@@ -31,21 +32,22 @@ from chat.queries import branch_items
 
 logger = logging.getLogger(__name__)
 
-INTENT_SECONDS = 0.1
 RETRY_SECONDS = 0.25
 STARTS_AT_ONCE = 4
 ENDS_AT_ONCE = 3
-REMEMBERED_ENDS = 200
+ENDING_SECONDS = 30.0
 
 Done = TypeVar("Done")
 Concluded = Callable[[Run, Ending], Awaitable[None]]
-Leftovers = Callable[[str, list[Intent]], Awaitable[None]]
+Leftovers = Callable[[str, list[Intent]], Coroutine[Any, Any, None]]
 
 
 class Dispatcher:
     """The runs of this process. `hosted`: those that are not stored.
 
-    `conclude` writes a run's end and starts what follows it; `leftovers` sees to wishes
+    `vital` is the pool for what must not wait behind readers.
+
+    `conclude` writes a run's end and starts what follows it; `leftovers` sees to intents
     whose response has ended. Both belong to `Succession`, which begins successors by itself.
     """
 
@@ -53,6 +55,7 @@ class Dispatcher:
         self,
         *,
         pool: Pool,
+        vital: Pool,
         owner: str,
         pulse: Pulse,
         bus: Bus,
@@ -65,27 +68,27 @@ class Dispatcher:
         self.leftovers: Leftovers
         self.clock = time.time
         self.pool = pool
+        self._vital = vital
         self.owner = owner
         self._pulse = pulse
         self._bus = bus
         self._catalogue = catalogue
         self._lease_seconds = lease_seconds
-        self._renewal = Renewal(pool, owner, self.runs, lease_seconds)
-        self._ended: deque[str] = deque(maxlen=REMEMBERED_ENDS)
-        # Each takes one connection of the pool at a time: the pulse and the wishes never wait for
-        # one behind a crowd of starts. And of a crowd the first are answered first, instead of all
-        # at the same, late moment.
+        self._renewal = Renewal(vital, owner, self.runs, lease_seconds)
+        self._watch = IntentWatch(vital, owner, self.runs, self._late)
+        # Each takes one connection of the pool at a time: readers do not wait behind a crowd of
+        # starts. And of a crowd the first are answered first, instead of all at the same, late
+        # moment.
         self.starting = asyncio.Semaphore(STARTS_AT_ONCE)
         self.ending = asyncio.Semaphore(ENDS_AT_ONCE)
-        self._draining = False
+        self._draining = self._ending = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timers: list[asyncio.Task[None]] = []
-        self._look_now = asyncio.Event()
         self._hurry = asyncio.Event()
 
     def start(self) -> None:
         self._timers = [
-            asyncio.create_task(self._see_to_intents(), name="intents"),
+            asyncio.create_task(self._watch.repeat(), name="intents"),
             asyncio.create_task(self._renewal.repeat(), name="leases"),
         ]
 
@@ -93,27 +96,33 @@ class Dispatcher:
         """Take no more; let what runs finish within the grace; then end it as interrupted."""
         self._draining = True
         await self._let_finish(grace_seconds)
-        for run in list(self.runs.values()):
+        self._ending = True
+        running: list[Run | EphemeralRun] = [*self.runs.values(), *self.hosted]
+        for run in running:
             run.interrupt()
-        for hosted in list(self.hosted):
-            hosted.interrupt()
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        await self._wait_for_tasks(ENDING_SECONDS)
+        if self._tasks:
+            logger.error("%d responses could not be ended: others will", len(self._tasks))
+        for task in self._tasks:
+            task.cancel()
         for timer in self._timers:
             timer.cancel()
         await asyncio.gather(*self._timers, return_exceptions=True)
 
     async def _let_finish(self, grace_seconds: float) -> None:
         """Wait for what runs, for the grace to pass, or to be hurried."""
+        finished = asyncio.ensure_future(self._wait_for_tasks(grace_seconds))
+        hurried = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait({finished, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        finished.cancel()
+        hurried.cancel()
 
-        async def finished() -> None:
-            while self._tasks:  # A successor may follow what ends. `wait` cancels none of them.
-                await asyncio.wait(set(self._tasks))
-
-        waiting = [asyncio.ensure_future(finished()), asyncio.ensure_future(self._hurry.wait())]
-        await asyncio.wait(waiting, timeout=grace_seconds, return_when=asyncio.FIRST_COMPLETED)
-        for each in waiting:
-            each.cancel()
+    async def _wait_for_tasks(self, seconds: float) -> None:
+        """Until none is left, within bounds. A successor may follow what ends."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._tasks:
+                    await asyncio.wait(set(self._tasks))  # `wait` cancels none of them.
 
     def hurry(self) -> None:
         """Let a drain wait no longer."""
@@ -188,6 +197,8 @@ class Dispatcher:
             next_number=opening.first_batch.last_number + 1,
             finish=self.conclude,
         )
+        if self._ending:
+            run.interrupt()
         self.runs[info.id] = run
         self._bus.announce(
             Started(
@@ -240,9 +251,20 @@ class Dispatcher:
             await run.main()
         except Exception:
             logger.exception("The run of %s broke", run.response_id)
+            await self._end_broken(run)
         finally:
             self.runs.pop(run.response_id, None)
-            self._ended.append(run.response_id)
+            self._watch.remember(run.response_id)
+
+    async def _end_broken(self, run: Run) -> None:
+        """Whatever went wrong, the response does not stay open, or prompts would wait behind it."""
+        run.disown_output()
+        error = {"code": "server_error", "message": "The service failed while answering."}
+        ending = Ending(status=lifecycle.FAILED, error=error, ended_at=self.clock())
+        try:
+            await self.conclude(run, ending)
+        except Exception:
+            logger.exception("%s could not be ended", run.response_id)
 
     async def _load(self, run: Run, asked: Prompt) -> ModelRequest:
         before = await self._branch(asked.parent_id) if asked.parent_id else []
@@ -259,41 +281,10 @@ class Dispatcher:
                 logger.warning("Postgres is away, a response waits for its context: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    # --- wishes
-
     def look_for(self, response_id: str) -> None:
         """A hint: somebody wants something of a response."""
         if response_id in self.runs:
-            self._look_now.set()
+            self._watch.look_now()
 
-    async def _see_to_intents(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(INTENT_SECONDS):
-                    await self._look_now.wait()
-            except TimeoutError:
-                pass
-            self._look_now.clear()
-            try:
-                ended_here = tuple(self._ended)
-                await self._see_to_all(await intents.pending(self.pool, self.owner, ended_here))
-            except UNREACHABLE as error:
-                logger.warning("Postgres is away, wishes wait: %s", error)
-                await asyncio.sleep(RETRY_SECONDS)
-            except Exception:
-                logger.exception("A wish could not be seen to")
-                await asyncio.sleep(RETRY_SECONDS)
-
-    async def _see_to_all(self, wishes: list[Intent]) -> None:
-        late: dict[str, list[Intent]] = {}
-        for intent in wishes:
-            run = self.runs.get(intent.response_id)
-            if run is None:
-                if intent.status not in lifecycle.LIVE:
-                    late.setdefault(intent.response_id, []).append(intent)
-            elif intent.kind == intents.CANCEL:
-                run.cancel(intent.payload)
-            else:
-                run.steer(intent)
-        for response_id, group in late.items():
-            await self.leftovers(response_id, group)
+    def _late(self, response_id: str, too_late: list[Intent]) -> asyncio.Task[None]:
+        return self._spawn(self.leftovers(response_id, too_late))

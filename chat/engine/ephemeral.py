@@ -5,6 +5,7 @@ keep up stops the reading of upstream.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ from chat.protocol.events import (
 )
 from chat.protocol.items import Item
 from chat.providers.base import Provider
+
+logger = logging.getLogger(__name__)
 
 
 class EphemeralRun:
@@ -54,6 +57,7 @@ class EphemeralRun:
         """Show the opening events, the answer and its end. Returns how it ended, and its items."""
         await self._say(opening)
         showing = asyncio.create_task(self._show_all())
+        showing.add_done_callback(self._shown)
         try:
             await self.answer.read(self._load_request)
             ending = self.answer.conclude()
@@ -88,6 +92,12 @@ class EphemeralRun:
 
     def _gathered(self) -> None:
         self._wake.set()
+
+    def _shown(self, showing: asyncio.Task[None]) -> None:
+        """Nothing is shown any more. If that is because it broke, nobody makes room either."""
+        if not showing.cancelled() and (error := showing.exception()):
+            logger.error("What %s says cannot be shown: %s", self.response_id, error)
+            self.answer.fail("server_error", "The answer could not be shown.")
 
     async def _show_all(self) -> None:
         loop = asyncio.get_running_loop()

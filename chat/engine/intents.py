@@ -31,6 +31,7 @@ class Intent(NamedTuple):
     payload: dict[str, Any]
     status: str | None
     successor_id: str | None
+    conversation_id: str | None
 
 
 # Aimed at a response that still runs: its end locks the row, so that one of the two comes first.
@@ -55,7 +56,7 @@ SELECT id FROM added
 # what nobody did: the process that should have is gone.
 _PENDING = """
 SELECT intent.id, intent.response_id, intent.kind, intent.payload, response.status,
-       response.successor_id
+       response.successor_id, response.conversation_id
   FROM intent
   LEFT JOIN lease ON lease.response_id = intent.response_id
   LEFT JOIN chat_response AS response ON response.id = intent.response_id
@@ -72,7 +73,7 @@ _HOLD = """
 UPDATE intent SET payload = payload || '{"held": true}' WHERE id = ANY(%s)
 """
 _HELD = """
-SELECT id, response_id, kind, payload, NULL, NULL FROM intent
+SELECT id, response_id, kind, payload, NULL, NULL, NULL FROM intent
  WHERE response_id = %s AND kind = 'steer' AND payload ? 'held' ORDER BY id
 """
 
@@ -128,7 +129,7 @@ async def hold(pool: Pool, intent_ids: list[int]) -> None:
 
 
 _OF_LOCKED = """
-SELECT id, response_id, kind, payload, NULL, NULL FROM intent
+SELECT id, response_id, kind, payload, NULL, NULL, NULL FROM intent
  WHERE response_id = %s AND kind = 'steer' ORDER BY id
 """
 

@@ -10,7 +10,7 @@ from chat.engine.run import Run
 
 logger = logging.getLogger(__name__)
 
-# Ids are sorted, so that two renewals never wait for each other in a circle.
+# A lease that somebody holds at the moment is skipped: it must not stop the renewal of the others.
 _RENEW = """
 WITH held AS (
     SELECT asked.response_id
@@ -19,7 +19,7 @@ WITH held AS (
                SELECT FROM lease
                 WHERE lease.response_id = asked.response_id AND lease.owner = %s
                   AND lease.attempt = asked.attempt
-                  FOR UPDATE) AS mine
+                  FOR UPDATE SKIP LOCKED) AS mine
 )
 UPDATE lease SET until = now() + make_interval(secs => %s)
  WHERE response_id = ANY(SELECT response_id FROM held)

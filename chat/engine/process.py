@@ -22,6 +22,7 @@ from chat.providers.configured import configured_catalogue
 logger = logging.getLogger(__name__)
 
 SEND_AWAY_SECONDS = 2.0
+VITAL_CONNECTIONS = 3
 
 
 class Engine:
@@ -40,14 +41,17 @@ class Engine:
         chat = settings.CHAT
         self.process_id = secrets.token_hex(8)
         self.pool = pool or make_pool()
+        # The pulse, the renewal of leases and the look for cancels wait behind nobody's reading.
+        self._vital = make_pool(VITAL_CONNECTIONS)
         self.catalogue = catalogue or configured_catalogue()
         self.audience = Audience(self.pool)
         self.bus = Bus(
             layer or get_channel_layer(), self.process_id, self.audience.deliver, self._heard
         )
-        self.pulse = Pulse(self.pool, self.process_id, self.bus.show, chat.pulse_ms / 1000)
+        self.pulse = Pulse(self._vital, self.process_id, self.bus.show, chat.pulse_ms / 1000)
         self.dispatcher = Dispatcher(
             pool=self.pool,
+            vital=self._vital,
             owner=self.process_id,
             pulse=self.pulse,
             bus=self.bus,
@@ -58,7 +62,8 @@ class Engine:
         self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        await self.pool.open(wait=True)
+        for pool in (self.pool, self._vital):
+            await pool.open(wait=True)
         for part in (self.bus, self.audience, self.pulse, self.dispatcher, self.succession):
             part.start()
         retention = settings.CHAT.log_retention_hours * 3600
@@ -78,7 +83,8 @@ class Engine:
         await self.audience.stop()
         await self.bus.stop()
         await self.catalogue.close()
-        await self.pool.close()
+        for pool in (self.pool, self._vital):
+            await pool.close()
 
     def _heard(self, notice: AnyNotice) -> None:
         if isinstance(notice, Intended):

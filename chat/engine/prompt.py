@@ -100,7 +100,8 @@ def opening(
         info=info,
         user_id=prompt.user_id,
         parent_id=prompt.parent_id,
-        items=[*prompt.context, *prompt.items],
+        # Kept once more, here: what a connection remembered may be in the table already.
+        items=[*map(_copy, prompt.context), *prompt.items],
         first_batch=batch,
         owner=owner,
         lease_seconds=lease_seconds,
@@ -113,6 +114,10 @@ def opening(
         intent_ids=prompt.intent_ids,
         connection_ids=prompt.connection_ids,
     )
+
+
+def _copy(item: Item) -> Item:
+    return {**item, "id": ids.item_id(item["type"])}
 
 
 def model_request(info: ResponseInfo, items: Sequence[Item]) -> ModelRequest:

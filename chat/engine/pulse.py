@@ -19,6 +19,8 @@ from chat.protocol.batch import Batch
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.25
+# Postgres will never take it. A limit that it names is an OperationalError, like a lost connection.
+REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError, OSError)
 
 
@@ -130,7 +132,7 @@ class Pulse:
         """Append; a statement that Postgres refuses is halved until only the culprit fails."""
         try:
             kept = await log.append(self._pool, self._owner, batches)
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
+        except REFUSED as error:
             if len(batches) == 1:
                 self._refuse(batches[0], error)
                 return

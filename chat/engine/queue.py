@@ -59,13 +59,17 @@ SELECT waiting.id, waiting.conversation_id, waiting.user_id, person.username, wa
   JOIN chat_conversation AS conversation ON conversation.id = waiting.conversation_id
   JOIN chat_user AS person ON person.id = waiting.user_id
   LEFT JOIN chat_response AS parent ON parent.id = conversation.shown_id
- WHERE waiting.conversation_id = %s AND NOT conversation.queue_paused
+ WHERE waiting.conversation_id = %s AND NOT conversation.queue_paused AND person.is_active
+   AND NOT EXISTS (SELECT FROM intent  -- A steer that is still to be seen to comes first.
+                    WHERE intent.response_id = conversation.shown_id AND intent.kind = 'steer'
+                      AND NOT intent.payload ? 'held')
  ORDER BY waiting.id LIMIT 1
 """
 _STRANDED = """
 SELECT DISTINCT waiting.conversation_id
   FROM chat_waitingprompt AS waiting
   JOIN chat_conversation AS conversation ON conversation.id = waiting.conversation_id
+  JOIN chat_user AS person ON person.id = waiting.user_id AND person.is_active
   LEFT JOIN chat_response AS parent ON parent.id = conversation.shown_id
  WHERE NOT conversation.queue_paused
    AND (parent.id IS NULL OR parent.ended_at < now() - interval '10 seconds')

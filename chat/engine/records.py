@@ -100,7 +100,7 @@ _START = """
 WITH waiting AS (
     SELECT id FROM chat_waitingprompt WHERE id = %(waiting_id)s FOR UPDATE
 ), intents AS (
-    DELETE FROM intent WHERE id = ANY(%(intent_ids)s) RETURNING id
+    SELECT id FROM intent WHERE id = ANY(%(intent_ids)s) FOR UPDATE
 ), {conversation}, response AS (
     INSERT INTO chat_response (id, conversation_id, parent_id, previous_response_id, created_by_id,
                                event_ids, status, model, provider, request, metadata, created_at,
@@ -124,6 +124,8 @@ WITH waiting AS (
 ), logged AS (
     INSERT INTO log (response_id, first_number, last_number, events)
     SELECT %(id)s, %(first_number)s, %(last_number)s, %(events)s FROM conversation
+), used AS (
+    DELETE FROM intent USING conversation WHERE intent.id = ANY(%(intent_ids)s)
 ), left_queue AS (
     DELETE FROM chat_waitingprompt USING conversation
      WHERE chat_waitingprompt.id = %(waiting_id)s

@@ -69,8 +69,8 @@ class Run:
             await self.answer.read(self._load_request)
             self.is_ending = True
             ending = self.answer.conclude()
-            await self._settled.wait()
         finally:
+            await self._settled.wait()  # What is being kept has its numbers.
             self._pulse.remove(self)
         if not self.is_fenced:
             await self._finish(self, ending)
@@ -96,9 +96,14 @@ class Run:
 
     def freeze(self) -> Batch | None:
         if self._frozen is None and not self.is_fenced and self.answer.coalescer.has_events:
-            self._frozen = self._batch(self.answer.coalescer.take())
-            self._settled.clear()
+            events = self.answer.coalescer.take()
             self.answer.made_room()
+            try:
+                self._frozen = self._batch(events)
+            except (TypeError, ValueError) as error:
+                self.refused(error)  # What one run says must not hold up the others.
+                return None
+            self._settled.clear()
         return self._frozen
 
     def kept(self) -> None:
@@ -110,14 +115,14 @@ class Run:
             self._pulse.wake()
 
     def fenced(self) -> None:
-        logger.warning("Another attempt owns %s; this one stops", self.response_id)
+        logger.warning("%s is not ours any more: its run stops", self.response_id)
         self.is_fenced = True
         self._frozen = None
         self.answer.stop(lifecycle.INTERRUPTED)
         self._settled.set()
 
     def refused(self, error: Exception) -> None:
-        logger.error("Postgres refuses what %s said: %s", self.response_id, error)
+        logger.error("What %s said cannot be kept: %s", self.response_id, error)
         self._frozen = None
         self.answer.fail("server_error", "The answer could not be kept.")
         self._settled.set()
@@ -131,8 +136,9 @@ class Run:
         return self._batch([*self._rest, terminal_event(response)])
 
     def disown_output(self) -> None:
-        """Postgres refuses the rest of what was said: the end is kept without it."""
+        """What was said cannot be kept: the end is, without it."""
         self._rest = []
+        self.answer.coalescer.output.clear()
 
     def final_object(self, ending: Ending) -> dict[str, Any]:
         """The response as its terminal event shows it."""

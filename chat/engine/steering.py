@@ -25,7 +25,6 @@ class Steering:
         self._pool = pool
         self._dispatcher = dispatcher
         self._bus = bus
-        dispatcher.leftovers = self.leftovers
 
     async def leftovers(self, response_id: str, wishes: list[Intent]) -> None:
         """Wishes whose response has ended: they mean its successor, or make one, or come back."""

@@ -9,16 +9,15 @@ import logging
 from contextlib import nullcontext
 from typing import NamedTuple
 
-import psycopg
-
 from chat import queries
 from chat.database import Pool
 from chat.engine import intents, log, queue, records
 from chat.engine.bus import Bus
 from chat.engine.dispatcher import Dispatcher
+from chat.engine.intents import Intent
 from chat.engine.notices import Ended, QueueChanged
 from chat.engine.prompt import Prompt
-from chat.engine.pulse import UNREACHABLE
+from chat.engine.pulse import REFUSED, UNREACHABLE
 from chat.engine.run import Run
 from chat.engine.steering import Steering, successor_prompt
 from chat.protocol import lifecycle
@@ -52,6 +51,7 @@ class Succession:
         self._steering = Steering(pool, dispatcher, bus)
         self._task: asyncio.Task[None] | None = None
         dispatcher.conclude = self.conclude
+        dispatcher.leftovers = self.leftovers
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._help_the_stranded(), name="succession")
@@ -78,6 +78,13 @@ class Succession:
             await self._steering.settle(run.response_id, run.conversation_id, run.steers)
         await self.next_waiting(run.conversation_id)
 
+    async def leftovers(self, response_id: str, intents_left: list[Intent]) -> None:
+        """Intents that came too late for their response. Queued prompts waited for what they do."""
+        await self._steering.leftovers(response_id, intents_left)
+        conversation_id = intents_left[0].conversation_id
+        if conversation_id is not None:
+            await self.next_waiting(conversation_id)
+
     async def _write(self, run: Run, ending: Ending) -> "_Written | None":
         """Write the end until it is written. None: it is not ours to write any more."""
         begun: Begun | None = None
@@ -93,6 +100,12 @@ class Succession:
                 ):
                     tried = await self._try_to_write(connection, run, ending, alone=by_itself)
                     begun = tried.begun or begun
+            except (*REFUSED, TypeError, ValueError):
+                logger.exception("The end of %s cannot be kept", run.response_id)
+                if not run.answer.coalescer.output:
+                    raise
+                ending = self._without_output(run, ending)
+                continue
             except UNREACHABLE as error:
                 logger.warning("Postgres is away, an end waits: %s", error)
                 doubtful = True
@@ -100,12 +113,6 @@ class Succession:
                 continue
             except _SuccessorLost:
                 alone = True
-                continue
-            except (psycopg.DataError, psycopg.IntegrityError):
-                logger.exception("Postgres refuses the end of %s", run.response_id)
-                if not run.answer.coalescer.output:
-                    raise
-                ending = self._without_output(run, ending)
                 continue
             if tried.done:
                 return tried
@@ -169,7 +176,6 @@ class Succession:
 
     def _without_output(self, run: Run, ending: Ending) -> Ending:
         run.disown_output()
-        run.answer.coalescer.output.clear()
         error = {"code": "server_error", "message": "The answer could not be kept."}
         return Ending(status=lifecycle.FAILED, error=error, ended_at=ending.ended_at)
 
@@ -216,11 +222,19 @@ class Succession:
             await asyncio.sleep(STRANDED_SECONDS)
             try:
                 for conversation_id in await queue.stranded(self._pool):
-                    await self.next_waiting(conversation_id)
+                    await self._try_next_waiting(conversation_id)
             except UNREACHABLE as error:
                 logger.warning("Postgres is away, queues wait: %s", error)
             except Exception:
-                logger.exception("A waiting prompt could not be started")
+                logger.exception("Queues could not be looked at")
+
+    async def _try_next_waiting(self, conversation_id: str) -> None:
+        try:
+            await self.next_waiting(conversation_id)
+        except UNREACHABLE:
+            raise
+        except Exception:  # It must not hold up the queues of others.
+            logger.exception("A prompt that waits in %s could not be started", conversation_id)
 
 
 class _Written(NamedTuple):

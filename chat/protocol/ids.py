@@ -43,3 +43,16 @@ def event_id() -> str:
 
 def connection_id() -> str:
     return "conn_" + secrets.token_hex(16)
+
+
+_OF_ITEMS = {
+    "message": message_id,
+    "reasoning": reasoning_id,
+    "function_call": function_call_id,
+    "function_call_output": function_call_output_id,
+}
+
+
+def item_id(item_type: str) -> str:
+    """A new id for an item of a type that can be kept."""
+    return _OF_ITEMS[item_type]()
