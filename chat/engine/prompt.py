@@ -14,6 +14,7 @@ from chat.protocol.items import MESSAGE, Item, plain_text
 from chat.providers.base import ModelRequest
 
 MAX_TITLE_CHARS = 80
+MAX_TITLE_SOURCE_CHARS = 1_000
 # A created event shows followers what was asked; a large input they take from a snapshot.
 MAX_SHOWN_INPUT_BYTES = 64 * 1024
 
@@ -130,6 +131,7 @@ def title_of(items: Sequence[Item]) -> str:
     """The first line of what the user said, for the sidebar."""
     for item in items:
         if item["type"] == MESSAGE and item["role"] == "user":
-            line = " ".join(plain_text(item).split())
+            # Not all of it: taking 16 MB apart held the loop for half a second.
+            line = " ".join(plain_text(item).lstrip()[:MAX_TITLE_SOURCE_CHARS].split())
             return line if len(line) <= MAX_TITLE_CHARS else line[: MAX_TITLE_CHARS - 1] + "…"
     return ""
