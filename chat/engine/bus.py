@@ -1,6 +1,6 @@
 """The bus: the channel layer, as what it is — at most once.
 
-Carries kept events to the processes that follow them, one message a pulse, and notices to all. It
+Carries kept events to this process's followers, one message a pulse, and notices to all. It
 may lose, double or reorder anything: followers see what is missing and read the log. It never makes
 anybody wait: what cannot be sent in time is dropped, the oldest first.
 """
@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from channels.exceptions import ChannelFull
 from channels.layers import BaseChannelLayer
@@ -29,6 +29,13 @@ RETRY_SECONDS = 0.5
 REJOIN_SECONDS = 60.0
 
 
+class _Said(NamedTuple):
+    """A notice on its way. `heard_by`: the inbox of a process that knows it already."""
+
+    notice: AnyNotice
+    heard_by: str
+
+
 class Bus:
     """This process's end of the channel layer: an inbox, and a queue of what goes out."""
 
@@ -45,7 +52,7 @@ class Bus:
         self._on_notice = on_notice
         # One entry a pulse, however many responses spoke in it: with one a batch, a pulse of more
         # than the bound dropped its own first batches, and their followers went to the log.
-        self._outgoing: deque[list[Batch] | AnyNotice] = deque(maxlen=MAX_WAITING)
+        self._outgoing: deque[list[Batch] | _Said] = deque(maxlen=MAX_WAITING)
         self._wake = asyncio.Event()
         self._probes: dict[str, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -72,7 +79,14 @@ class Bus:
         self._wake.set()
 
     def announce(self, notice: AnyNotice) -> None:
-        self._outgoing.append(notice)
+        """Say it to every process, behind what was shown before."""
+        self._outgoing.append(_Said(notice, ""))
+        self._wake.set()
+
+    def tell(self, notice: AnyNotice) -> None:
+        """Say it to this process at once, and to the others by the layer."""
+        self._on_notice(notice)
+        self._outgoing.append(_Said(notice, self._inbox))
         self._wake.set()
 
     async def probe(self) -> None:
@@ -102,10 +116,11 @@ class Bus:
                         self._inbox, {"type": "kept", "batches": batches.pack(kept)}
                     )
                 else:
-                    notice = self._outgoing.popleft()
-                    assert not isinstance(notice, list)
+                    said = self._outgoing.popleft()
+                    assert isinstance(said, _Said)
+                    packed = notices.pack(said.notice)
                     await self._layer.group_send(
-                        EVERYBODY, {"type": "notice", "notice": notices.pack(notice)}
+                        EVERYBODY, {"type": "notice", "notice": packed, "heard_by": said.heard_by}
                     )
         except ChannelFull:
             logger.debug("The channel layer is full; followers read the log")
@@ -136,7 +151,7 @@ class Bus:
         match message["type"]:
             case "kept":
                 self._on_batches(batches.unpack(message["batches"]))
-            case "notice":
+            case "notice" if message["heard_by"] != self._inbox:
                 self._on_notice(notices.unpack(message["notice"]))
             case "probe" if message["name"] in self._probes:
                 self._probes[message["name"]].set()

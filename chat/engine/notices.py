@@ -1,6 +1,7 @@
 """What processes tell each other besides events: rare, and never relied upon.
 
-Each is a hint that may be lost: the tables say the same, and are asked every second.
+Each may be lost between processes. The tables say the same of what runs, and are asked every
+second; of the rest, a client that comes back learns from a snapshot.
 """
 
 from typing import Any

@@ -75,7 +75,7 @@ class Steering:
             for call in calls
         ]
         for steer in steers:
-            self._bus.announce(
+            self._bus.tell(
                 SteerHeld(
                     info.conversation_id or "",
                     info.id,
@@ -91,7 +91,7 @@ class Steering:
         dropped = await intents.drop(self._pool, [steer.id for steer in steers])
         for steer in steers:
             if steer.id in dropped:
-                self._bus.announce(
+                self._bus.tell(
                     SteerFailed(
                         conversation_id,
                         response_id,

@@ -180,3 +180,20 @@ async def test_a_waiting_prompt_does_not_overtake_a_steer_that_came_late(
     chain = await parents(engine, conversation_id)
     assert [parent for _, parent in chain] == [None, chain[0][0], chain[1][0]]
     assert [viewer.text(each) for each, _ in chain] == ["one two", "steered", "waited"]
+
+
+async def test_a_steer_that_came_to_nothing_is_given_back_with_the_bus_dead(
+    engine, upstream, identity, layer, monkeypatch
+):
+    upstream.script = Script([chunk("one "), HANG])
+    viewer = await Viewer(engine, identity).connect()
+    response_id, _ = await begin(viewer, "hello")
+    layer.lost = 1.0
+    with monkeypatch.context() as deaf:
+        deaf.setattr(Run, "steer", lambda run, intent: None)
+        deaf.setattr(Run, "cancel", lambda run, receipt: None)
+        viewer.send("interject:cancel", response_id=response_id)
+        viewer.send("response.steer", previous_response_id=response_id, input="steer")
+        await viewer.frame("response.steer.accepted")
+    failed = await viewer.frame("response.steer.failed")
+    assert failed["steer"]["input"] == "steer"
