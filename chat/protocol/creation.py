@@ -1,6 +1,6 @@
 """`response.create`, read: what means something is checked, hints are kept, the rest refused."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -8,6 +8,7 @@ from chat.protocol import items
 from chat.protocol.errors import BadRequest
 
 _Id = Annotated[str, msgspec.Meta(max_length=64)]
+_MAX_QUOTED_CHARS = 100
 _NEUTRAL: tuple[Any, ...] = (None, [], {})
 
 
@@ -39,6 +40,38 @@ class _Tool(msgspec.Struct, frozen=True):
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
+
+
+_Mode = Literal["none", "auto", "required"]
+
+
+class _OneTool(msgspec.Struct, frozen=True, tag_field="type", tag="function"):
+    name: str
+
+
+class _AllowedTools(msgspec.Struct, frozen=True, tag_field="type", tag="allowed_tools"):
+    tools: list[_OneTool]
+    mode: _Mode | None = None
+
+
+class _PlainText(msgspec.Struct, frozen=True, tag_field="type", tag="text"):
+    pass
+
+
+class _JsonObject(msgspec.Struct, frozen=True, tag_field="type", tag="json_object"):
+    pass
+
+
+class _JsonSchema(msgspec.Struct, frozen=True, tag_field="type", tag="json_schema"):
+    name: str
+    schema: dict[str, Any]
+    description: str | None = None
+    strict: bool | None = None
+
+
+class _Text(msgspec.Struct, frozen=True):
+    format: _PlainText | _JsonObject | _JsonSchema | None = None
+    verbosity: str | None = None
 
 
 class _Reasoning(msgspec.Struct, frozen=True):
@@ -74,9 +107,9 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True):
         | None
     ) = None
     tools: list[_Tool] | None = None
-    tool_choice: str | dict[str, Any] | None = None
+    tool_choice: _Mode | _OneTool | _AllowedTools | None = None
     parallel_tool_calls: bool | None = None
-    text: dict[str, Any] | None = None
+    text: _Text | None = None
     reasoning: _Reasoning | None = None
     truncation: str | None = None
     include: list[str] | None = None
@@ -94,8 +127,8 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True):
 
 _KEPT = (
     "instructions", "temperature", "top_p", "presence_penalty", "frequency_penalty",
-    "max_output_tokens", "max_tool_calls", "top_logprobs", "tool_choice", "parallel_tool_calls",
-    "truncation", "include", "service_tier", "prompt_cache_key", "safety_identifier", "user",
+    "max_output_tokens", "max_tool_calls", "top_logprobs", "parallel_tool_calls", "truncation",
+    "include", "service_tier", "prompt_cache_key", "safety_identifier", "user",
     "client_metadata", "prompt_cache_options", "prompt_cache_retention",
 )  # fmt: skip
 
@@ -105,7 +138,8 @@ def parse_creation(body: dict[str, Any]) -> Creation:
     given = {name: value for name, value in body.items() if value is not None}
     for name, value in given.items():
         if name not in _Body.__struct_fields__ and value not in _NEUTRAL:
-            raise BadRequest("unknown_parameter", f"Unknown parameter: '{name}'.", param=name)
+            param = _quoted(name)
+            raise BadRequest("unknown_parameter", f"Unknown parameter: '{param}'.", param=param)
     try:
         fields = msgspec.convert(given, _Body)
     except msgspec.ValidationError as error:
@@ -162,8 +196,13 @@ def _request(fields: _Body) -> dict[str, Any]:
         request["tools"] = [_tool(tool, index) for index, tool in enumerate(fields.tools)]
     if fields.reasoning is not None:
         request["reasoning"] = msgspec.to_builtins(fields.reasoning)
-    if fields.text:
-        request["text"] = {"format": {"type": "text"}, **_without_nulls(fields.text)}
+    if fields.tool_choice is not None:
+        choice = msgspec.to_builtins(fields.tool_choice)
+        if isinstance(fields.tool_choice, _AllowedTools):
+            choice["mode"] = fields.tool_choice.mode or "auto"
+        request["tool_choice"] = choice
+    if fields.text is not None:
+        request["text"] = _text(fields.text)
     if fields.truncation not in (None, "auto", "disabled"):
         raise BadRequest(
             "invalid_value",
@@ -205,12 +244,24 @@ def _conversation_id(value: str | dict[str, Any] | None) -> str | None:
     return given
 
 
-def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:
-    return {name: each for name, each in value.items() if each is not None}
+def _text(text: _Text) -> dict[str, Any]:
+    """With the fields that a response has to show."""
+    shown: dict[str, Any] = {"format": msgspec.to_builtins(text.format or _PlainText())}
+    if isinstance(text.format, _JsonSchema):
+        shown["format"]["strict"] = bool(text.format.strict)
+    if text.verbosity is not None:
+        shown["verbosity"] = text.verbosity
+    return shown
 
 
 def _bad_field(error: msgspec.ValidationError) -> BadRequest:
     """`Expected `str | null`, got `int` - at `$.model`` → the field's name, and what it wants."""
     what, _, where = str(error).partition(" - at `$")
-    name = where.strip("`.").replace("[...]", "")
-    return BadRequest("invalid_type", f"'{name}': {what.lower().replace('`', '')}.", param=name)
+    name = _quoted(where.strip("`.").replace("[...]", ""))
+    what = _quoted(what.lower().replace("`", ""))
+    return BadRequest("invalid_type", f"'{name}': {what}.", param=name)
+
+
+def _quoted(text: str) -> str:
+    """What a client said, short enough to be said back."""
+    return text if len(text) <= _MAX_QUOTED_CHARS else text[: _MAX_QUOTED_CHARS - 1] + "…"
