@@ -4,14 +4,17 @@ Liberal in what is taken: neutral values are never refused, hints are kept, our 
 and are dropped. What would be silently without effect is refused by its name.
 """
 
-import json
 from typing import Any
 
 import msgspec
 
 from chat.protocol import ids, items
 from chat.protocol.creation import Creation, parse_creation
-from chat.protocol.errors import BadRequest, TooLarge
+from chat.protocol.errors import BadRequest
+from chat.protocol.frames import decode
+
+# The two steps; the rest are the types that they give.
+__all__ = ["decode", "parse"]
 
 MAX_CURSORS = 200
 MAX_COMMENT_CHARS = 4_000
@@ -127,40 +130,6 @@ class Fields:
 
     def raw(self, name: str) -> Any:
         return self._frame.get(name)
-
-
-def decode(text: str, max_bytes: int) -> dict[str, Any]:
-    """The object that a text frame holds. Raises `BadRequest` or `TooLarge`."""
-    # Four bytes a character at the most: most frames need no count.
-    if len(text) * 4 > max_bytes and len(text.encode()) > max_bytes:
-        raise TooLarge("frame_too_large", f"A frame may have {max_bytes} bytes.")
-    try:
-        frame = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
-        raise _why_unreadable(text) from None
-    if not isinstance(frame, dict):
-        raise BadRequest("invalid_frame", "A frame must be a JSON object.")
-    if "\\u0000" in text and _holds_nul(frame):
-        raise BadRequest("invalid_text", "Text must not hold NUL characters.")
-    return frame
-
-
-def _why_unreadable(text: str) -> BadRequest:
-    try:
-        json.dumps(json.loads(text), ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return BadRequest("invalid_text", "Text must not hold unpaired surrogates.")
-    except (ValueError, RecursionError):
-        pass
-    return BadRequest("invalid_json", "The frame is not valid JSON.")
-
-
-def _holds_nul(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\x00" in value
-    if isinstance(value, dict):
-        return any(_holds_nul(name) or _holds_nul(each) for name, each in value.items())
-    return isinstance(value, list) and any(map(_holds_nul, value))
 
 
 def parse(frame: dict[str, Any]) -> Command:
