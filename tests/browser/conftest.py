@@ -19,6 +19,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from chat.models import User
 from tests.browser.chat import Chat
 from tests.browser.chromium import Chromium
+from tests.browser.feed import Feed
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PATIENCE_MS = 15_000
@@ -81,6 +82,20 @@ async def chat(page: Page, service: Any) -> Chat:
     await sign_in(page.context, service)
     chat = Chat(page)
     await chat.open()
+    return chat
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def feed(page: Page) -> Feed:
+    feed = Feed()
+    await feed.attach(page)
+    return feed
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fed(feed: Feed, chat: Chat) -> Chat:
+    """A chat that says nothing of its own: the feed answers."""
+    await chat.say("Say it")
     return chat
 
 

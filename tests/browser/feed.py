@@ -61,8 +61,8 @@ class Feed:
 
     async def begin(self, response_id: str, parent: str | None = None) -> None:
         """Begin an answer. The first one is that to the page's first prompt."""
-        await self.heard(lambda: bool(self._prompts()))
-        event_id = None if self._numbers else self._prompts()[0]["event_id"]
+        await self.heard(lambda: bool(self.prompts()))
+        event_id = None if self._numbers else self.prompts()[0]["event_id"]
         response = {"id": response_id, "status": "in_progress", "previous_response_id": parent}
         prompt = {
             "id": f"msg_in_{response_id}", "type": "message", "role": "user",
@@ -74,7 +74,7 @@ class Feed:
         self.event(response_id, "response.in_progress", response=response)
         self.open_item(response_id)
 
-    def _prompts(self) -> list[dict[str, Any]]:
+    def prompts(self) -> list[dict[str, Any]]:
         return [frame for frame in self.received if frame["type"] == "response.create"]
 
     def open_item(self, response_id: str) -> None:

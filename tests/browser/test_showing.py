@@ -4,8 +4,7 @@ import random
 import re
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.browser.chat import Chat
 from tests.browser.feed import Feed
@@ -67,20 +66,6 @@ Done, see [there].
 
 [there]: https://example.org/there
 """
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def feed(page: Page) -> Feed:
-    feed = Feed()
-    await feed.attach(page)
-    return feed
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def fed(feed: Feed, chat: Chat) -> Chat:
-    """A chat that says nothing of its own: the feed answers."""
-    await chat.say("Say it")
-    return chat
 
 
 async def test_what_a_model_says_can_do_nothing(fed: Chat, feed: Feed) -> None:
@@ -170,20 +155,70 @@ async def test_code_is_copied_as_it_is(fed: Chat, feed: Feed) -> None:
     assert await fed.page.evaluate("navigator.clipboard.readText()") == "print('<b>')"
 
 
+async def test_a_copy_button_is_itself_again_after_two_clicks(fed: Chat, feed: Feed) -> None:
+    await feed.answer("resp_1", ["Words"])
+    await fed.button("Copy the answer").click()
+    await fed.button("Copied").click()
+    await expect(fed.button("Copied")).to_have_count(0)
+    await expect(fed.button("Copy the answer")).to_be_visible()
+
+
+async def test_without_a_clipboard_the_text_is_copied_and_the_focus_stays(
+    fed: Chat, feed: Feed
+) -> None:
+    refuse = "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }"
+    await fed.page.evaluate(refuse)
+    await feed.answer("resp_1", ["Words"])
+    await fed.button("Copy the answer").click()
+    await expect(fed.button("Copied")).to_be_focused()
+    assert await fed.page.evaluate("navigator.clipboard.readText()") == "Words"
+    await fed.page.evaluate("() => { document.execCommand = () => false; }")
+    await fed.button("Copied").click()
+    await expect(fed.button("Not copied")).to_be_focused()
+
+
 async def test_wide_things_scroll_by_themselves_on_a_narrow_page(fed: Chat, feed: Feed) -> None:
     await fed.page.set_viewport_size({"width": 360, "height": 740})
     wide = "| " + " | ".join(f"column{number}" for number in range(20)) + " |\n"
     wide += "|---" * 20 + "|\n"
     long = "x" * 300
-    await feed.answer("resp_1", [f"{wide}\n```\n{long}\n```\n\n$$\n{'abc+' * 60}d\n$$\n\n{long}\n"])
+    formula = f"\\sqrt{{{'abc+' * 60}d}}"
+    await feed.answer(
+        "resp_1",
+        [f"{wide}\n```\n{long}\n```\n\n$$\n{formula}\n$$\n\n{long}\n\nInline ${formula}$.\n"],
+    )
     await fed.ends()
+    await expect(fed.texts.last.locator(".katex")).to_have_count(2)
     for selector in (".table-scroller", ".code pre", "[data-math=display]"):
         place = fed.texts.last.locator(selector)
         await expect(place).to_be_visible()
         assert await place.evaluate("each => each.scrollWidth > each.clientWidth"), selector
-    assert await fed.page.evaluate("document.documentElement.scrollWidth") == 360
-    assert await fed.page.locator("chat-thread").evaluate(
-        "each => each.scrollWidth <= each.clientWidth"
+    await _fits(fed)
+
+
+async def test_a_long_word_in_an_error_stays_on_a_narrow_page(fed: Chat, feed: Feed) -> None:
+    await fed.page.set_viewport_size({"width": 360, "height": 740})
+    word = "x" * 300
+    await feed.begin("resp_1")
+    feed.event(
+        "resp_1", "response.failed",
+        response={"id": "resp_1", "status": "failed", "error": {"code": word, "message": word}},
+    )  # fmt: skip
+    feed.send("error", status=400, error={"code": word, "message": word})
+    await fed.say("And this is refused")
+    await feed.heard(lambda: len(feed.prompts()) == 2)
+    refused = feed.prompts()[-1]["event_id"]
+    feed.send("error", event_id=refused, status=400, error={"code": word, "message": word})
+    await expect(fed.page.get_by_text("Not sent.")).to_be_visible()
+    await expect(fed.page.locator(".ending.failed")).to_be_visible()
+    await expect(fed.button("Dismiss")).to_be_in_viewport(ratio=1)
+    await _fits(fed)
+
+
+async def _fits(chat: Chat) -> None:
+    assert await chat.page.evaluate("document.documentElement.scrollWidth") == 360
+    assert await chat.page.locator("chat-thread, chat-status").evaluate_all(
+        "all => all.every(each => each.scrollWidth <= each.clientWidth)"
     )
 
 

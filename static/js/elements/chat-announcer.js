@@ -5,7 +5,8 @@
 
 import { ChatElement } from "./chat-element.js";
 
-const KEPT = 8;
+/** Long enough to be noticed: of many lines that come at once none may be gone before. */
+const KEPT_MILLISECONDS = 10_000;
 /** The last blocks are drawn a little after the answer has ended, and come before the word of it. */
 const END_MILLISECONDS = 400;
 /** @type {Record<string, string>} */
@@ -22,7 +23,8 @@ export class ChatAnnouncer extends ChatElement {
   /** @override */
   connected() {
     document.addEventListener("block-finished", (event) => {
-      this.#say(spoken(/** @type {CustomEvent<HTMLElement>} */ (event).detail));
+      const isFolded = event.target instanceof Element && event.target.closest("details");
+      if (!isFolded) this.#say(spoken(/** @type {CustomEvent<HTMLElement>} */ (event).detail));
     });
   }
 
@@ -54,7 +56,7 @@ export class ChatAnnouncer extends ChatElement {
     const line = document.createElement("p");
     line.textContent = text;
     this.append(line);
-    while (this.childElementCount > KEPT) this.firstElementChild?.remove();
+    setTimeout(() => line.remove(), KEPT_MILLISECONDS);
   }
 }
 
@@ -63,8 +65,14 @@ function spoken(block) {
   const code = block.querySelector(".code");
   if (code) return code.querySelector("pre")?.getAttribute("aria-label") ?? "Code";
   const copy = /** @type {HTMLElement} */ (block.cloneNode(true));
+  for (const math of copy.querySelectorAll("[data-math]")) math.textContent = formula(math);
   for (const hidden of copy.querySelectorAll('[aria-hidden="true"], button')) hidden.remove();
   return copy.textContent?.trim() ?? "";
+}
+
+/** As it was written: what is drawn of it holds it twice more. @param {Element} math */
+function formula(math) {
+  return (math.querySelector("annotation") ?? math).textContent;
 }
 
 customElements.define("chat-announcer", ChatAnnouncer);

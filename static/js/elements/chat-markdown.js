@@ -3,7 +3,7 @@
  * nodes once and are never touched again; the open ones are drawn anew, at most once a frame.
  */
 
-import { copyText } from "../clipboard.js";
+import { copyFrom } from "../clipboard.js";
 import { nextFrame } from "../frames.js";
 import { BlockSplitter, renderBlock } from "../markdown/blocks.js";
 import { decorate, drawFormulas, finish } from "../markdown/decorate.js";
@@ -12,7 +12,6 @@ import { sanitise } from "../markdown/sanitise.js";
 
 /** A block that is slow to draw is drawn less often: it may take this part of the time. */
 const BUSY_SHARE = 0.2;
-const COPIED_MILLISECONDS = 1_500;
 
 /** @typedef {{raw: string, finished: boolean, node: HTMLElement}} Shown */
 
@@ -102,8 +101,9 @@ export class ChatMarkdown extends HTMLElement {
     decorate(fragment);
     morphChildren(node, fragment);
     this.#shown[index] = { raw, finished, node };
-    if (finished) this.#finish(node);
-    else void drawFormulas(node);
+    if (!finished) return void drawFormulas(node);
+    void finish(node);
+    if (!present?.finished) this.#announce(node);
   }
 
   /** Whether a link that is defined further down may show in a finished block. @param {string} raw */
@@ -113,9 +113,8 @@ export class ChatMarkdown extends HTMLElement {
     return Object.keys(this.#splitter.targets).some((label) => text.includes(`[${label}]`));
   }
 
-  /** @param {HTMLElement} node */
-  #finish(node) {
-    void finish(node);
+  /** Once a block: one that has a new target is drawn anew, and says the same. @param {HTMLElement} node */
+  #announce(node) {
     if (this.#taken === "" || !this.classList.contains("live")) return;
     this.dispatchEvent(new CustomEvent("block-finished", { bubbles: true, detail: node }));
   }
@@ -129,13 +128,10 @@ function newBlock() {
 }
 
 /** @param {Event} event */
-async function copyCode(event) {
+function copyCode(event) {
   const button = event.target instanceof Element ? event.target.closest(".copy-code") : null;
   const code = button?.closest(".code")?.querySelector("code");
-  if (!button || !code) return;
-  await copyText(code.textContent ?? "");
-  button.textContent = "Copied";
-  setTimeout(() => (button.textContent = "Copy"), COPIED_MILLISECONDS);
+  if (button && code) void copyFrom(button, code.textContent ?? "");
 }
 
 customElements.define("chat-markdown", ChatMarkdown);
