@@ -1,6 +1,7 @@
 /**
  * The sidebar as a panel: beside the conversation where there is room, over it where there is not.
- * Over it, the conversation is inert, and Escape or a tap beside closes the panel.
+ * Over it, the conversation is inert, and Escape or a tap beside closes the panel. `theme.js` applies
+ * what was chosen before the first paint.
  */
 
 import { recall, remember } from "./storage.js";
@@ -19,7 +20,7 @@ export class Panel {
     this.#opener.addEventListener("click", () => this.#set(true, true));
     this.#closer.addEventListener("click", () => this.#set(false, true));
     this.#backdrop.addEventListener("click", () => this.#set(false, true));
-    this.#sidebar.addEventListener("keydown", (event) => this.#escape(event));
+    document.addEventListener("keydown", (event) => this.#escape(event));
     WIDE.addEventListener("change", () => {
       this.#set(WIDE.matches && recall("local", "sidebar") !== "closed", false);
     });
@@ -35,21 +36,34 @@ export class Panel {
     (isOpen ? this.#closer : this.#opener).focus();
   }
 
+  get #isOver() {
+    return this.#isOpen && !WIDE.matches;
+  }
+
   #show() {
-    const isOver = this.#isOpen && !WIDE.matches;
-    document.body.dataset.sidebar = this.#isOpen ? "open" : "closed";
+    const isOver = this.#isOver;
+    document.documentElement.dataset.sidebar = this.#isOpen ? "open" : "closed";
     this.#sidebar.inert = !this.#isOpen;
     this.#main.inert = isOver;
     this.#backdrop.hidden = !isOver;
     this.#opener.setAttribute("aria-expanded", String(this.#isOpen));
   }
 
-  /** @param {KeyboardEvent} event */
+  /** What is open goes first. @param {KeyboardEvent} event */
   #escape(event) {
-    if (event.key !== "Escape" || WIDE.matches) return;
+    if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+    const menu = this.#sidebar.querySelector("details[open]");
+    if (menu instanceof HTMLDetailsElement) closeMenu(menu);
+    else if (this.#isOver) this.#set(false, true);
+    else return;
     event.preventDefault();
-    this.#set(false, true);
   }
+}
+
+/** @param {HTMLDetailsElement} menu */
+function closeMenu(menu) {
+  menu.open = false;
+  menu.querySelector("summary")?.focus();
 }
 
 /** @param {string} selector @returns {HTMLElement} */

@@ -94,6 +94,20 @@ async def test_a_narrow_screen_has_the_list_as_a_panel(chat: Chat) -> None:
     assert await chat.page.evaluate(width) == NARROW["width"]
 
 
+async def test_the_sidebar_is_where_it_will_be_before_the_page_is_alive(chat: Chat) -> None:
+    sidebar = chat.page.locator("#sidebar")
+    await chat.button("Hide conversations").click()
+    await chat.page.route("**/js/page.js", lambda route: route.abort("internetdisconnected"))
+    await chat.page.reload()
+    await expect(sidebar).to_be_hidden()
+    await chat.page.evaluate("localStorage.clear()")
+    await chat.page.reload()
+    await expect(sidebar).to_be_visible()
+    await chat.page.set_viewport_size(NARROW)
+    await chat.page.reload()
+    await expect(sidebar).to_be_hidden()
+
+
 async def test_touch_targets_are_large_enough(chat: Chat) -> None:
     screen = await chat.page.context.browser.new_context(  # type: ignore[union-attr]
         base_url=chat.page.url.rstrip("/"), viewport=NARROW, has_touch=True, is_mobile=True
@@ -138,10 +152,19 @@ async def test_colours_have_enough_contrast(chat: Chat) -> None:
                 assert ratio >= 4.5, (scheme, text, ground, ratio)
 
 
+async def test_code_has_enough_contrast(chat: Chat) -> None:
+    for scheme in ("light", "dark"):
+        await chat.page.emulate_media(color_scheme=scheme)
+        for name in ("comment", "keyword", "string", "number", "title", "type", "meta", "deletion"):
+            ratio = await chat.page.evaluate(CONTRAST, [f".hljs-{name}", "--sunken"])
+            assert ratio >= 4.5, (scheme, name, ratio)
+
+
 CONTRAST = """([text, ground]) => {
     const luminance = (name) => {
         const probe = document.body.appendChild(document.createElement("i"));
-        probe.style.color = `var(${name})`;
+        if (name.startsWith(".")) probe.className = name.slice(1);
+        else probe.style.color = `var(${name})`;
         const channels = getComputedStyle(probe).color.match(/[\\d.]+/g).slice(0, 3).map(Number);
         probe.remove();
         const [r, g, b] = channels.map((each) => each / 255).map((each) =>

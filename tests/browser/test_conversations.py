@@ -109,6 +109,57 @@ async def test_the_list_goes_on_where_its_page_ended(chat: Chat) -> None:
     assert len(set(rows)) == made
 
 
+async def test_a_row_that_stands_first_already_is_not_shown_twice(chat: Chat) -> None:
+    await chat.ask("The oldest")
+    for number in range(30):
+        new = await (await _post(chat, "/conversations")).json()
+        await _post(chat, f"/conversations/{new['id']}/rename", {"title": f"Number {number}"})
+    await chat.page.reload()
+    await expect(chat.list).to_have_count(31)
+    more = chat.button("Show more")
+    await more.evaluate("each => { each.click(); each.click(); }")
+    await expect(more).to_have_count(0)
+    await expect(chat.list).to_have_count(31)
+
+
+async def test_a_refused_title_stays_as_it_was_typed(chat: Chat) -> None:
+    await chat.ask("Apples")
+    await chat.list.first.hover()
+    await chat.button("Rename or delete Apples").click()
+    title = chat.page.get_by_role("textbox", name="Title")
+    await chat.page.route("**/rename", lambda route: route.abort("internetdisconnected"))
+    await title.fill("Pears")
+    await chat.button("Rename", exact=True).click()
+    await expect(chat.page.get_by_role("alert")).to_contain_text("cannot be reached")
+    await expect(title).to_have_value("Pears")
+
+
+async def test_drafts_are_forgotten_with_their_conversation_and_at_signing_out(chat: Chat) -> None:
+    await chat.ask("Apples")
+    await chat.box.fill("A draft")
+    drafts = "() => Object.keys(localStorage).filter((key) => key.startsWith('draft:'))"
+    assert len(await chat.page.evaluate(drafts)) == 1
+    await chat.list.first.hover()
+    await chat.button("Rename or delete Apples").click()
+    await chat.button("Delete…").click()
+    await chat.button("Delete", exact=True).click()
+    await expect(chat.page).to_have_url(re.compile(r":\d+/$"))
+    assert await chat.page.evaluate(drafts) == []
+    await chat.box.fill("Another draft")
+    assert len(await chat.page.evaluate(drafts)) == 1
+    await chat.page.goto("/accounts/logout/")
+    await chat.page.get_by_role("button", name="Sign Out").click()
+    await expect(chat.page).to_have_url(re.compile("/accounts/login/"))
+    assert await chat.page.evaluate(drafts) == []
+
+
+async def test_a_draft_is_its_writers_alone(chat: Chat, service: Any) -> None:
+    await chat.box.fill("Mine")
+    await sign_in(chat.page.context, service)
+    await chat.page.reload()
+    await expect(chat.box).to_have_value("")
+
+
 async def test_what_is_asked_of_a_conversation_is_checked(chat: Chat, browser: Browser) -> None:
     made = await (await _post(chat, "/conversations")).json()
     rename = f"/conversations/{made['id']}/rename"

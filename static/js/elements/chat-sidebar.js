@@ -17,6 +17,10 @@ export class ChatSidebar extends ChatElement {
   #search = "";
   #timer = 0;
   #error = "";
+  /** How many times the list was asked for: only the last answer counts. */
+  #loads = 0;
+  /** The row that is to have the focus when the button that had it goes. */
+  #changedAt = 0;
 
   /** @param {Rows} rows */
   set list(rows) {
@@ -82,17 +86,32 @@ export class ChatSidebar extends ChatElement {
 
   /** @param {string} before empty for the first page */
   async #load(before) {
-    const search = this.#search;
+    const load = ++this.#loads;
     try {
-      const found = await this.chat.api.list(search, before);
-      if (search !== this.#search) return;
-      this.#rows = before ? [...this.#rows, ...found.conversations] : found.conversations;
-      this.#next = found.next;
-      this.#error = "";
+      const found = await this.chat.api.list(this.#search, before);
+      if (load !== this.#loads) return;
+      this.#take(found, before !== "");
     } catch (error) {
-      this.#error = /** @type {Error} */ (error).message;
+      if (load === this.#loads) this.#error = /** @type {Error} */ (error).message;
     }
     this.update();
+  }
+
+  /** @param {Rows} found @param {boolean} isMore whether they come after those that there are */
+  #take({ conversations, next }, isMore) {
+    const rows = isMore ? this.#rows : [];
+    const known = new Set(rows.map(({ id }) => id)); // one that is shown stands first already
+    this.#changedAt = rows.length;
+    this.#rows = [...rows, ...conversations.filter(({ id }) => !known.has(id))];
+    this.#next = next;
+    this.#error = "";
+  }
+
+  /** @override to the row that stands where something changed */
+  focusAfter() {
+    const links = [...this.querySelectorAll("li a")];
+    const place = links[this.#changedAt] ?? links.at(-1) ?? this.querySelector("input");
+    if (place instanceof HTMLElement) place.focus();
   }
 
   /** What was said in last stands first. @param {string} id */
@@ -111,6 +130,7 @@ export class ChatSidebar extends ChatElement {
 
   /** @param {string} id */
   deleted(id) {
+    this.#changedAt = this.#rows.findIndex((row) => row.id === id);
     this.#rows = this.#rows.filter((row) => row.id !== id);
     this.update();
   }

@@ -12,12 +12,15 @@ export class ConversationDialog extends HTMLElement {
   api = null;
   /** @type {Row | null} */
   #row = null;
+  /** What was typed last: a refusal must not undo it. */
+  #title = "";
   #isSure = false;
   #error = "";
 
   /** @param {Row} row */
   open(row) {
     this.#row = row;
+    this.#title = row.title;
     this.#isSure = false;
     this.#error = "";
     this.#update();
@@ -47,7 +50,7 @@ export class ConversationDialog extends HTMLElement {
     return html`
       <form @submit=${this.#rename}>
         <label>Title <input name="title" required maxlength=${MAX_TITLE_CHARACTERS} autocomplete="off"
-          dir="auto" .value=${live(this.#row?.title ?? "")}></label>
+          dir="auto" .value=${live(this.#title)}></label>
         <p class="actions">
           <button class="primary" type="submit">Rename</button>
           <button class="danger" type="button" @click=${() => this.#ask()}>Delete…</button>
@@ -82,7 +85,8 @@ export class ConversationDialog extends HTMLElement {
     event.preventDefault();
     const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
     const id = this.#row?.id ?? "";
-    await this.#do("renamed", async () => this.api?.rename(id, String(form.get("title")).trim()));
+    this.#title = String(form.get("title")).trim();
+    await this.#do("renamed", async () => this.api?.rename(id, this.#title));
   };
 
   #delete() {
