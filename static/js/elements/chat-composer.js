@@ -11,6 +11,9 @@ import { waitingPrompts } from "../views/waiting.js";
 import { ChatElement } from "./chat-element.js";
 
 const TALLEST_PIXELS = 320;
+const ELSEWHERE = "input, select, textarea, #sidebar *";
+/** What Safari says of the key that accepts a composed word, after it has said that the word is done. */
+const COMPOSING_KEY_CODE = 229;
 
 export class ChatComposer extends ChatElement {
   #text = "";
@@ -18,11 +21,17 @@ export class ChatComposer extends ChatElement {
   #edited = null;
   #beforeEdit = "";
   #isSaying = false;
+  /** @type {string | null} the text whose height the box has */
+  #measured = null;
+  #width = 0;
+  /** @type {Element | null} the waiting prompt beside the one that has the focus */
+  #nextRow = null;
 
   /** @override */
   connected() {
     this.#text = recall("local", this.#draft) ?? "";
-    this.chat.addEventListener("created", () => remember("local", draftKey(""), null));
+    this.chat.addEventListener("created", () => remember("local", draftKey(this.chat.user, ""), null));
+    new ResizeObserver(() => this.#widthChanged()).observe(this);
     document.addEventListener("keydown", (event) => this.#escape(event));
     document.addEventListener("take-back", (event) => {
       const { detail } = /** @type {CustomEvent<string>} */ (event);
@@ -32,7 +41,7 @@ export class ChatComposer extends ChatElement {
   }
 
   get #draft() {
-    return draftKey(this.chat.session.conversation.id);
+    return draftKey(this.chat.user, this.chat.session.conversation.id);
   }
 
   /** @returns {HTMLTextAreaElement | null} */
@@ -47,15 +56,36 @@ export class ChatComposer extends ChatElement {
   /** @override */
   update() {
     this.#followEdit();
+    const row = this.querySelector(".waiting li:focus-within");
+    this.#nextRow = row?.nextElementSibling ?? row?.previousElementSibling ?? null;
     super.update();
+  }
+
+  /** @override to the next row when one was removed, else to the box */
+  focusAfter(/** @type {HTMLElement} */ lost) {
+    const next = lost.matches(".remove") && this.#nextRow?.querySelector("button.remove:enabled");
+    if (next instanceof HTMLElement) next.focus();
+    else this.focusText();
   }
 
   /** @override */
   updated() {
+    if (this.#measured !== this.#text) this.#measure();
+  }
+
+  /** Measuring lays the whole page out: not with every token, and not where CSS does it. */
+  #measure() {
     const area = this.#area;
     if (!area || CSS.supports("field-sizing", "content")) return;
+    this.#measured = this.#text;
     area.style.height = "auto";
     area.style.height = `${Math.min(area.scrollHeight, TALLEST_PIXELS)}px`;
+  }
+
+  #widthChanged() {
+    if (this.clientWidth === this.#width) return;
+    this.#width = this.clientWidth;
+    this.#measure();
   }
 
   /** Takes the prompt to edit into the box, and gives back what was there before. */
@@ -82,7 +112,7 @@ export class ChatComposer extends ChatElement {
         ${this.chat.editing ? this.#editNote() : nothing}
         <label class="visually-hidden" for="prompt">Your message</label>
         <textarea id="prompt" rows="1" placeholder=${mode.placeholder} enterkeyhint="send" dir="auto"
-          aria-describedby="keys" maxlength="200000" ?disabled=${session.removed} .value=${live(this.#text)}
+          aria-describedby="keys" ?disabled=${session.removed} .value=${live(this.#text)}
           @input=${this.#input} @keydown=${this.#keydown}></textarea>
         <div class="controls">
           ${this.#models()}
@@ -90,7 +120,7 @@ export class ChatComposer extends ChatElement {
           ${session.busy ? this.#busyButtons() : nothing}
           <button class="primary send" type="submit" aria-label=${mode.action} title=${mode.action}
             ?disabled=${this.#text.trim() === "" || session.removed}>
-            ${session.live && !this.chat.editing ? ICONS.steer : ICONS.send}<span>${mode.action}</span></button>
+            ${mode.action === "Steer" ? ICONS.steer : ICONS.send}<span>${mode.action}</span></button>
         </div>
       </form>
     `;
@@ -99,6 +129,9 @@ export class ChatComposer extends ChatElement {
   #mode() {
     const { session, editing } = this.chat;
     if (editing) return { action: "Send", placeholder: "Edit your message", keys: "Enter: ask again · Esc: leave" };
+    if (session.live && session.isStopping(session.live)) {
+      return { action: "Send", placeholder: "Write a message…", keys: "Enter: send when it has stopped" };
+    }
     if (session.live) {
       return {
         action: "Steer",
@@ -123,8 +156,9 @@ export class ChatComposer extends ChatElement {
 
   #busyButtons() {
     const { session, editing } = this.chat;
-    const isStopping = session.outbox.about("cancel", session.live?.id ?? "") !== undefined;
-    const canQueue = session.live && !editing;
+    const { live } = session;
+    const isStopping = live !== undefined && session.isStopping(live);
+    const canQueue = live && !isStopping && !editing;
     return html`
       ${canQueue ? html`<button class="secondary queue" type="button" aria-label="Queue" title="Queue (Alt+Enter)"
         ?disabled=${this.#text.trim() === ""}
@@ -153,7 +187,7 @@ export class ChatComposer extends ChatElement {
 
   /** @param {KeyboardEvent} event */
   #keydown = (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
     void this.#say(event.altKey);
   };
@@ -166,9 +200,9 @@ export class ChatComposer extends ChatElement {
 
   /** @param {KeyboardEvent} event */
   #escape(event) {
-    if (event.key !== "Escape" || event.defaultPrevented || event.isComposing) return;
-    const { target } = event; // Escape has a meaning of its own in other fields
-    if (target !== this.#area && target instanceof Element && target.matches("input, select, textarea")) return;
+    if (event.key !== "Escape" || event.defaultPrevented || isComposing(event)) return;
+    const { target } = event; // Escape has a meaning of its own in other fields, and none in the sidebar
+    if (target !== this.#area && target instanceof Element && target.matches(ELSEWHERE)) return;
     if (document.querySelector("dialog[open]")) return;
     if (this.chat.editing) this.chat.edit(null);
     else this.chat.stop();
@@ -193,6 +227,11 @@ export class ChatComposer extends ChatElement {
     if (!this.chat.editing) remember("local", this.#draft, text);
     this.update();
   }
+}
+
+/** @param {KeyboardEvent} event */
+function isComposing(event) {
+  return event.isComposing || event.keyCode === COMPOSING_KEY_CODE;
 }
 
 customElements.define("chat-composer", ChatComposer);

@@ -1,6 +1,7 @@
 /** An element that shows a part of the chat, and draws anew, once a frame, when that changes. */
 
 import { render } from "../../dist/lit.js";
+import { drawAndFindLost } from "../focus.js";
 import { nextFrame } from "../frames.js";
 
 /** @typedef {import("../chat.js").Chat} Chat */
@@ -41,7 +42,13 @@ export class ChatElement extends HTMLElement {
 
   update() {
     this.#scheduled = false;
-    render(this.template(), this);
+    const lost = drawAndFindLost(this, () => render(this.template(), this));
     this.updated();
+    if (lost) this.focusAfter(lost);
+  }
+
+  /** Finds another place for the focus: by default where one writes. @param {HTMLElement} _lost what had it */
+  focusAfter(_lost) {
+    this.dispatchEvent(new CustomEvent("focus-lost", { bubbles: true }));
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { guard, html, nothing, repeat } from "../../dist/lit.js";
-import { siblings } from "../state/tree.js";
+import { families } from "../state/tree.js";
 import { ICONS } from "../views/icons.js";
 import { turn, unsettled } from "../views/turn.js";
 import { ChatElement } from "./chat-element.js";
@@ -38,13 +38,14 @@ export class ChatThread extends ChatElement {
     const { session } = this.chat;
     const branch = session.branch;
     const hidden = Math.max(0, branch.length - this.#turns);
-    const prompts = session.outbox.all("prompt");
+    const family = families(session.responses);
+    const prompts = [...session.outbox.all("prompt"), ...cutShort(session)];
     return html`
       <div class="turns">
         ${hidden ? html`<button class="quiet earlier" type="button"
           @click=${() => this.#showEarlier()}>Show earlier messages</button>` : nothing}
         ${branch.length + prompts.length === 0 ? this.#empty() : nothing}
-        ${repeat(branch.slice(hidden), ({ id }) => id, (response) => this.#turn(response, branch))}
+        ${repeat(branch.slice(hidden), ({ id }) => id, (response) => this.#turn(response, branch, family(response)))}
         ${prompts.map((entry) => unsettled(this.chat, entry))}
       </div>
       <button class="icon jump" type="button" aria-label="Go to the end" title="Go to the end"
@@ -66,18 +67,17 @@ export class ChatThread extends ChatElement {
     `;
   }
 
-  /** @param {Response} response @param {Response[]} branch */
-  #turn(response, branch) {
+  /** @param {Response} response @param {Response[]} branch @param {Response[]} siblings */
+  #turn(response, branch, siblings) {
     const { session } = this.chat;
-    const all = siblings(session.responses, response);
     const isLast = response === branch.at(-1);
     const steers = this.#steersAfter(response, isLast, branch);
     const seen = [
-      response, response.revision, response.receipt, isLast, all.length, session.ready,
-      this.chat.feedbackOf(response), session.outbox.about("cancel", response.id),
+      response, response.revision, response.receipt, isLast, siblings.length, session.ready,
+      this.chat.feedbackOf(response), session.isStopping(response),
       steers.map(({ id, state }) => id + state).join(),
     ];
-    return guard(seen, () => turn(this.chat, response, { siblings: all, isLast, steers }));
+    return guard(seen, () => turn(this.chat, response, { siblings, isLast, steers }));
   }
 
   /** A steer stands after what it steers, or at the end when that is not shown. @param {Response} response
@@ -85,6 +85,26 @@ export class ChatThread extends ChatElement {
   #steersAfter(response, isLast, branch) {
     return this.chat.session.outbox.all("steer").filter(({ target }) =>
       target === response.id || (isLast && !branch.some(({ id }) => id === target)));
+  }
+
+  /** @override to the switcher of the answer that took the place, or among the earlier messages */
+  focusAfter(/** @type {HTMLElement} */ lost) {
+    const switcher = lost.closest(".switcher") && this.#switcherInPlaceOf(lost);
+    if (switcher instanceof HTMLElement) switcher.focus();
+    else if (lost.matches(".earlier")) this.focus({ preventScroll: true });
+    else super.focusAfter(lost);
+  }
+
+  /** @param {HTMLElement} lost a button of a switcher that is gone */
+  #switcherInPlaceOf(lost) {
+    const { session } = this.chat;
+    const id = lost.closest("article")?.dataset.responseId ?? "";
+    const before = session.responses.get(id);
+    if (!before) return null;
+    const now = families(session.responses)(before).find((each) => session.branch.includes(each));
+    const place = `[data-response-id="${now?.id}"] .switcher`;
+    const label = lost.getAttribute("aria-label");
+    return this.querySelector(`${place} [aria-label="${label}"]:enabled`) ?? this.querySelector(`${place} button:enabled`);
   }
 
   #showEarlier() {
@@ -116,6 +136,11 @@ export class ChatThread extends ChatElement {
     this.update();
     this.#toEnd();
   }
+}
+
+/** Withdrawn prompts that came back in part. @param {import("../session.js").Session} session */
+function cutShort({ outbox }) {
+  return outbox.all("dequeue").filter(({ state }) => state === "failed");
 }
 
 customElements.define("chat-thread", ChatThread);

@@ -25,15 +25,21 @@ export function branch(responses, head) {
 }
 
 /**
- * A response and those that have the same parent, in the order of their creation.
+ * Tells of a response those that have the same parent, and itself, in the order of their creation.
  *
- * @param {Responses} responses
- * @param {Response} response
- * @returns {Response[]}
+ * @param {Responses} responses which are looked through once
+ * @returns {(response: Response) => Response[]}
  */
-export function siblings(responses, response) {
-  const parent = knownParent(responses, response);
-  return [...responses.values()].filter((other) => knownParent(responses, other) === parent);
+export function families(responses) {
+  /** @type {Map<string | null, Response[]>} */
+  const children = new Map();
+  for (const response of responses.values()) {
+    const parent = knownParent(responses, response);
+    const family = children.get(parent);
+    if (family) family.push(response);
+    else children.set(parent, [response]);
+  }
+  return (response) => children.get(knownParent(responses, response)) ?? [response];
 }
 
 /**

@@ -30,7 +30,7 @@ function row(chat, waiting, isPaused) {
       <span class="text" dir="auto">${waiting.text}</span>
       ${isPaused ? html`<button class="quiet small" type="button" ?disabled=${isLeaving}
         @click=${() => chat.dequeue(waiting, true)}>Send now</button>` : nothing}
-      <button class="icon small" type="button" ?disabled=${isLeaving}
+      <button class="icon small remove" type="button" ?disabled=${isLeaving}
         aria-label="Remove: ${waiting.text.slice(0, 60)}" title="Remove"
         @click=${() => chat.dequeue(waiting)}>${ICONS.remove}</button>
     </li>
