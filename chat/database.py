@@ -13,8 +13,15 @@ from psycopg_pool import AsyncConnectionPool
 
 Pool = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
 
-# A peer that vanished without a word is noticed within this time, not after the system's hours.
-TCP_TIMEOUT_MS = 10_000
+# A peer that vanished without a word is noticed within ten seconds, not after the system's hours.
+# The timeout acts on what was sent and not acknowledged; one that took our statement and then
+# vanished leaves nothing of that, and only keepalives ask after it.
+SILENT_PEER = {
+    "tcp_user_timeout": 10_000,  # ms
+    "keepalives_idle": 5,  # s
+    "keepalives_interval": 2,  # s
+    "keepalives_count": 3,
+}
 STATEMENT_TIMEOUT_MS = 30_000
 
 
@@ -36,8 +43,7 @@ def _connection_parameters() -> dict[str, Any]:
     parameters = dict(connections["default"].get_connection_params())
     for name in ("cursor_factory", "context", "prepare_threshold", "client_encoding"):
         parameters.pop(name, None)
-    parameters.setdefault("tcp_user_timeout", TCP_TIMEOUT_MS)
-    return parameters
+    return {**SILENT_PEER, **parameters}
 
 
 async def _configure(connection: AsyncConnection[tuple[Any, ...]]) -> None:

@@ -4,6 +4,7 @@ import tracemalloc
 
 import pytest
 
+from chat.database import make_pool
 from chat.engine.prompt import title_of
 from chat.protocol.items import user_message
 
@@ -30,3 +31,14 @@ def test_the_title_of_a_large_prompt_does_not_take_it_apart():
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+async def test_a_database_that_vanished_is_noticed_in_seconds(database):
+    """What TCP has to be told; that it then notices takes a network that can be cut."""
+    async with make_pool() as pool, pool.connection() as connection:
+        told = {name: int(value) for name, value in connection.info.get_parameters().items()
+                if name.startswith(("keepalives", "tcp"))}  # fmt: skip
+    # Of an answer that does not come, as of a statement that is not acknowledged.
+    silent = told["keepalives_idle"] + told["keepalives_interval"] * told["keepalives_count"]
+    assert silent <= 12
+    assert told["tcp_user_timeout"] <= 12_000
