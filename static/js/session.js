@@ -42,13 +42,9 @@ export class Session {
   broken = false;
   /** Whether the state is what the server has, but for what is on its way. */
   ready = false;
-  /** Grows with every change. */
-  revision = 0;
   /** @type {string | null} the head of a branch that this page shows in place of the server's */
   chosen = null;
   followId = "";
-  /** @type {Set<string>} prompts that were stopped before their response began */
-  unwanted = new Set();
 
   outbox = new Outbox();
   follower = new Follower();
@@ -72,7 +68,6 @@ export class Session {
   /** Shows another branch than the server would go on with. @param {string} head */
   show(head) {
     this.chosen = head === this.conversation.shown ? null : head;
-    this.revision++;
   }
 
   /** @returns {Response[]} from the root on */
@@ -84,6 +79,12 @@ export class Session {
   get live() {
     const head = this.responses.get(this.shown ?? "");
     return isLive(head) ? head : undefined;
+  }
+
+  /** Whether it has been told to stop, and goes on. @param {Response} response */
+  isStopping(response) {
+    const isTold = response.receipt !== null || this.outbox.about("cancel", response.id) !== undefined;
+    return isTold && isLive(response);
   }
 
   /** Whether a prompt would have to wait. */
@@ -107,7 +108,6 @@ export class Session {
   closed() {
     this.ready = false;
     this.followId = "";
-    this.revision++;
   }
 
   /**
@@ -152,7 +152,6 @@ export class Session {
    * @returns {Frame[]} what to send
    */
   receive(frame, size, now) {
-    this.revision++;
     const answer = ANSWERS[frame.type];
     if (answer) return answer(this, frame, now);
     if (frame.type.startsWith("interject:") || !frame.response_id) return [];
@@ -165,8 +164,7 @@ export class Session {
     if (place === "gap") return this.ready ? this.follow() : [];
     if (place === "known") return [];
     if (event.type === "response.created") return this.#created(event);
-    this.#continued(event, id);
-    return [];
+    return this.#continued(event, id);
   }
 
   /** @param {Frame} event @returns {Frame[]} */
@@ -179,19 +177,34 @@ export class Session {
     const steered = this.responses.get(response.parent ?? "")?.reason === "steered";
     if (!steered) this.conversation.queuePaused = false;
     settleTaken(this, response);
-    if (this.unwanted.has(response.origin.event_id ?? "")) return cancel(this, response);
+    if (this.outbox.isUnwanted(response.origin.event_id)) return cancel(this, response);
     // A very long input is not in the event: only a snapshot has it.
     const isShown = event.response.interject?.input !== null;
     return isShown || !this.ready ? [] : this.follow({ anew: true });
   }
 
-  /** @param {Frame} event @param {string} id */
+  /** @param {Frame} event @param {string} id @returns {Frame[]} */
   #continued(event, id) {
     const response = this.responses.get(id);
-    if (!response) return;
+    if (!response) return [];
     applyEvent(response, event);
-    if (!TERMINAL.has(event.type)) return;
+    if (!TERMINAL.has(event.type)) return [];
     if (response.status === "cancelled") this.conversation.queuePaused = true;
     settleTaken(this, response);
+    return this.release();
+  }
+
+  /** What was held for the end of a response goes out when it has ended. @returns {Frame[]} */
+  release() {
+    const frames = this.outbox.release((id) => this.#isOver(id));
+    return this.ready ? frames : [];
+  }
+
+  /** A stop that comes too late for a steered response stops its successor. @param {string} id @returns {boolean} */
+  #isOver(id) {
+    const response = this.responses.get(id);
+    if (response?.reason !== "steered") return !isLive(response);
+    const successor = [...this.responses.values()].findLast(({ parent }) => parent === id);
+    return successor !== undefined && this.#isOver(successor.id);
   }
 }

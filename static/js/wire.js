@@ -7,7 +7,7 @@
  *   [field: string]: any}} Frame
  */
 
-/** @typedef {{event_id?: string, event_ids?: string[], created_by?: string}} Origin */
+/** @typedef {{event_id?: string, event_ids?: string[]}} Origin */
 
 /**
  * One piece of an item: text, a refusal, a summary of reasoning, or the arguments of a call.
@@ -17,15 +17,15 @@
 
 /**
  * @typedef {{
- *   id: string, type: string, role: string, status: string, direction: "input" | "output",
- *   index: number, name: string, parts: Part[], source: any,
+ *   id: string, type: string, status: string, direction: "input" | "output", index: number,
+ *   name: string, parts: Part[], source: any,
  * }} Item
  */
 
 /**
  * @typedef {{
- *   id: string, parent: string | null, status: string, model: string, createdAt: number,
- *   number: number, items: Item[], origin: Origin, revision: number,
+ *   id: string, parent: string | null, status: string, model: string, number: number,
+ *   items: Item[], origin: Origin, revision: number,
  *   error: {code: string, message: string} | null, reason: string | null,
  *   usage: {output_tokens: number, [field: string]: any} | null,
  *   receipt: {[field: string]: any} | null,
@@ -33,7 +33,7 @@
  */
 
 /** @typedef {{id: string, title: string, shown: string | null, queuePaused: boolean}} Conversation */
-/** @typedef {{eventId: string, position: number, text: string, mine: boolean}} Waiting */
+/** @typedef {{eventId: string, position: number, text: string}} Waiting */
 /** @typedef {{rating: number, tags: string[], comment: string}} Feedback */
 
 export const LIVE = new Set(["queued", "in_progress"]);

@@ -5,13 +5,9 @@ import * as say from "../../static/js/state/requests.js";
 import { itemText } from "../../static/js/state/transcript.js";
 import { random } from "./random.js";
 import { Service } from "./service.js";
+import { accepted, counter, followed, give, running } from "./sessions.js";
 
 /** @typedef {Record<string, any>} Json */
-
-function counter() {
-  let last = 0;
-  return () => `evt_${++last}`;
-}
 
 /** What a person would see, and what decides how it goes on. @param {Session} session */
 function state(session) {
@@ -28,11 +24,6 @@ function state(session) {
   };
 }
 
-/** @param {Session} session @param {Json[]} frames */
-function give(session, frames) {
-  return frames.flatMap((frame) => session.receive(/** @type {any} */ (frame), 100, 0));
-}
-
 function conversation() {
   const service = new Service();
   const events = [
@@ -42,12 +33,6 @@ function conversation() {
     ...service.answer("resp_4", { prompt: "Steer", parent: "resp_3", texts: [["in time"]] }),
   ];
   return { service, events };
-}
-
-function followed() {
-  const session = new Session("conv_1", counter());
-  give(session, new Service().follow(session.opened()[0], () => 0));
-  return session;
 }
 
 test("a snapshot and later events make the final snapshot, at every cut", () => {
@@ -141,20 +126,6 @@ test("an unfinished response is resumed from its cursor, a finished one from its
   assert.equal(session.follow()[0].after.length, 1);
 });
 
-/** A conversation whose first answer is being written. */
-function running() {
-  const session = followed();
-  const service = new Service();
-  const events = service.answer("resp_1", { texts: [["He", "llo"]] });
-  give(session, events.slice(0, 5));
-  return { session, service, events };
-}
-
-/** @param {string} id @param {Json} [more] */
-function accepted(id, more = {}) {
-  return { type: "response.steer.accepted", event_id: id, steer: { id: "steer_1", previous_response_id: "resp_1" }, ...more };
-}
-
 /** @param {string} id @param {string} code @param {string} input */
 function refused(id, code, input) {
   const steer = { id: "steer_1", previous_response_id: "resp_1", input };
@@ -189,7 +160,7 @@ test("a snapshot settles what it shows to be done", () => {
   say.createFrame(session, { text: "Two", model: "" });
   const service = new Service();
   service.answer("resp_1", { texts: [["x"]], eventId: "evt_2" });
-  service.queued = [{ event_id: "evt_3", position: 1, input: "Two", mine: true }];
+  service.queued = [{ event_id: "evt_3", position: 1, input: "Two" }];
   session.closed();
   assert.deepEqual(give(session, [service.snapshot("", () => 3)]), []);
   assert.deepEqual(session.queued.map(({ text }) => text), ["Two"]);
@@ -231,7 +202,7 @@ test("a steer that fails otherwise keeps its text", () => {
   assert.deepEqual(give(session, [refused(frame.event_id ?? "", "too_many_pending_steers", "In French")]), []);
   const [entry] = session.outbox.all("steer");
   assert.deepEqual([entry.state, entry.text, entry.error?.message], ["failed", "In French", "Too late."]);
-  const [prompt] = say.again(session, entry);
+  const [prompt] = say.again(session, entry, "");
   assert.equal(prompt.input, "In French");
 });
 
@@ -271,13 +242,13 @@ test("waiting prompts move, start and are withdrawn", () => {
   const [two] = say.createFrame(session, { text: "Two", model: "" });
   const waits = (/** @type {Json} */ frame, /** @type {number} */ position) => ({ type: "interject:queued", conversation: "conv_1", target_event_id: frame.event_id, position, input: frame.input });
   give(session, [waits(one, 1), waits(two, 2)]);
-  assert.deepEqual(session.queued.map(({ text, mine }) => [text, mine]), [["One", true], ["Two", true]]);
+  assert.deepEqual(session.queued.map(({ text }) => text), ["One", "Two"]);
   give(session, [{ type: "interject:dequeued", target_event_id: one.event_id, reason: "started", response_id: "resp_2" }, waits(two, 1)]);
   give(session, service.answer("resp_2", { parent: "resp_1", prompt: "One", texts: [["x"]], eventId: one.event_id }).slice(0, 1));
   assert.deepEqual(session.queued.map(({ position }) => position), [1]);
   const [withdrawal] = say.dequeue(session, session.queued[0], "m");
   assert.equal(withdrawal.target_event_id, two.event_id);
-  const [prompt] = give(session, [{ type: "interject:dequeued", event_id: withdrawal.event_id, target_event_id: two.event_id, reason: "withdrawn" }]);
+  const [prompt] = give(session, [{ type: "interject:dequeued", event_id: withdrawal.event_id, target_event_id: two.event_id, reason: "withdrawn", input: "Two" }]);
   assert.deepEqual([prompt.type, prompt.input], ["response.create", "Two"]);
 });
 
@@ -340,4 +311,10 @@ test("a conversation that is gone is said to be gone", () => {
   give(session, [{ type: "error", event_id: follow.event_id, status: 400, error: { code: "conversation_not_found", message: "" } }]);
   assert.ok(session.removed);
   assert.deepEqual(session.opened(), []);
+});
+
+test("a conversation that was removed is not known to be as it is shown", () => {
+  const session = followed();
+  give(session, [{ type: "interject:removed", conversation: "conv_1" }]);
+  assert.deepEqual([session.removed, session.ready, session.expecting], [true, false, false]);
 });

@@ -2,7 +2,7 @@
 
 import { inputText } from "../wire.js";
 import { createFrame, dequeue } from "./requests.js";
-import { settleTaken } from "./settling.js";
+import { giveBackDropped, settleTaken, STOPPED } from "./settling.js";
 import { placeItem, readItem, readResponse } from "./transcript.js";
 
 /** @typedef {import("../wire.js").Frame} Frame */
@@ -71,9 +71,9 @@ function followed(session, frame) {
     eventId: waiting.event_id,
     position: waiting.position,
     text: inputText(waiting.input),
-    mine: waiting.mine ?? true,
   }));
   for (const { eventId } of session.queued) session.outbox.settle(eventId);
+  session.release(); // before all that waits is said again
   return session.outbox.again();
 }
 
@@ -102,26 +102,44 @@ function keepFeedback(session, frame) {
 function queued(session, frame) {
   const eventId = frame.target_event_id;
   const known = session.queued.find((waiting) => waiting.eventId === eventId);
-  const mine = session.outbox.settle(eventId) !== undefined || (known?.mine ?? false);
-  const waiting = { eventId, position: frame.position, text: inputText(frame.input), mine };
+  session.outbox.settle(eventId);
+  const waiting = { eventId, position: frame.position, text: inputText(frame.input) };
   session.queued = session.queued.filter((other) => other !== known);
   session.queued.push(waiting);
   session.queued.sort((one, other) => one.position - other.position);
-  return session.unwanted.has(eventId) ? dequeue(session, waiting) : [];
+  return session.outbox.isUnwanted(eventId) ? dequeue(session, waiting) : [];
 }
 
 /** @type {Answer} */
 function dequeued(session, frame) {
   const eventId = frame.target_event_id;
   session.queued = session.queued.filter((waiting) => waiting.eventId !== eventId);
-  const withdrawal = session.outbox.about("dequeue", eventId);
-  session.outbox.settle(withdrawal?.id);
   session.outbox.settle(eventId);
-  session.outbox.settle(frame.event_id);
-  if (!withdrawal?.sendAfter || frame.reason === "started") return [];
-  const { text, model } = withdrawal; // the text may have been shown in part only
-  return createFrame(session, { text, model, input: frame.input ?? text });
+  const withdrawal = session.outbox.about("dequeue", eventId);
+  if (withdrawal?.sendAfter && frame.reason !== "started") return sendWithdrawn(session, withdrawal, frame);
+  session.outbox.settle(withdrawal?.id);
+  return [];
 }
+
+/**
+ * What was shown of a waiting prompt may be its beginning only: the whole of it comes with the answer
+ * to the withdrawal, after the word that all followers get.
+ *
+ * @param {Session} session
+ * @param {Entry} withdrawal
+ * @param {Frame} frame
+ */
+function sendWithdrawn(session, withdrawal, frame) {
+  const { input } = frame;
+  if (typeof input === "string") {
+    session.outbox.settle(withdrawal.id);
+    return createFrame(session, { text: input, model: withdrawal.model });
+  }
+  if (frame.event_id === withdrawal.id) session.outbox.fail(withdrawal, CUT);
+  return [];
+}
+
+const CUT = { code: "text_incomplete", message: "Only the beginning of this came back." };
 
 /** @type {Answer} */
 function typing(session, frame, now) {
@@ -138,6 +156,7 @@ function title(session, frame) {
 /** @type {Answer} */
 function removed(session) {
   session.removed = true;
+  session.closed();
   return [];
 }
 
@@ -145,12 +164,12 @@ function removed(session) {
 function steerAccepted(session, frame) {
   const entry = session.outbox.get(frame.event_id);
   if (!entry) return [];
-  entry.state = "accepted";
-  entry.steerId = frame.steer?.id ?? "";
-  entry.target = frame.steer?.previous_response_id ?? entry.target;
+  const { id = "", previous_response_id: target = entry.target } = frame.steer ?? {};
+  session.outbox.accept(entry, id, target);
   for (const response of session.responses.values()) {
     if (response.parent === entry.target) settleTaken(session, response);
   }
+  giveBackDropped(session, entry);
   return [];
 }
 
@@ -167,8 +186,6 @@ function steerFailed(session, frame) {
   }
   return [];
 }
-
-const STOPPED = { code: "stopped", message: "The answer was stopped before it took this up." };
 
 /** @param {Session} session @param {any} steer @returns {Entry | undefined} */
 function steerOf(session, steer) {

@@ -8,17 +8,21 @@
 /**
  * @typedef {{
  *   id: string, kind: Kind, frame: Frame, text: string, model: string,
- *   target: string, state: "waiting" | "accepted" | "failed", steerId: string, sendAfter: boolean,
+ *   target: string, state: State, after: string, steerId: string, sendAfter: boolean,
  *   error: {code: string, message: string} | null,
- * }} Entry `target`: the response or the waiting prompt that it is about
+ * }} Entry `target`: the response or the waiting prompt that it is about; `after`: the response
+ *   whose end it is held for
  */
-
-/** Kinds whose text must outlive the page. */
-const KEPT = new Set(["prompt", "steer", "dequeue"]);
+/** @typedef {"held" | "waiting" | "accepted" | "failed"} State */
+/** @typedef {{said: Entry[], unwanted: string[]}} Saved */
 
 export class Outbox {
+  /** Grows with every change. */
+  revision = 0;
   /** @type {Map<string, Entry>} */
   #entries = new Map();
+  /** @type {Set<string>} prompts that were stopped before their response began */
+  #unwanted = new Set();
 
   /**
    * @param {Kind} kind
@@ -36,12 +40,14 @@ export class Outbox {
       model: "",
       target: "",
       state: "waiting",
+      after: "",
       steerId: "",
       sendAfter: false,
       error: null,
       ...details,
     };
     this.#entries.set(entry.id, entry);
+    this.revision++;
     return entry;
   }
 
@@ -53,14 +59,47 @@ export class Outbox {
   /** @param {string | undefined} id @returns {Entry | undefined} what was settled */
   settle(id) {
     const entry = this.get(id);
-    if (entry) this.#entries.delete(entry.id);
+    if (entry && this.#entries.delete(entry.id)) this.revision++;
     return entry;
   }
 
   /** @param {Entry} entry @param {{code: string, message: string}} error */
   fail(entry, error) {
-    entry.state = "failed";
-    entry.error = error;
+    this.#change(entry, { state: "failed", error });
+  }
+
+  /** @param {Entry} entry a steer @param {string} steerId @param {string} target what it steers */
+  accept(entry, steerId, target) {
+    this.#change(entry, { state: "accepted", steerId, target });
+  }
+
+  /**
+   * What was held goes out.
+   *
+   * @param {(responseId: string) => boolean} isOver
+   * @returns {Frame[]}
+   */
+  release(isOver) {
+    const free = this.all("prompt").filter(({ state, after }) => state === "held" && isOver(after));
+    for (const entry of free) this.#change(entry, { state: "waiting" });
+    return free.map(({ frame }) => frame);
+  }
+
+  /** Whoever began it must stop it. @param {string} promptId */
+  disown(promptId) {
+    this.#unwanted.add(promptId);
+    this.revision++;
+  }
+
+  /** @param {string | undefined} promptId */
+  isUnwanted(promptId) {
+    return promptId !== undefined && this.#unwanted.has(promptId);
+  }
+
+  /** @param {Entry} entry @param {Partial<Entry>} change */
+  #change(entry, change) {
+    Object.assign(entry, change);
+    this.revision++;
   }
 
   /** @param {Kind} kind @returns {Entry[]} in the order in which they were said */
@@ -85,17 +124,18 @@ export class Outbox {
 
   /** @returns {Frame[]} everything that has no final answer */
   again() {
-    const open = [...this.#entries.values()].filter((entry) => entry.state !== "failed");
+    const open = [...this.#entries.values()].filter(({ state }) => state === "waiting" || state === "accepted");
     return open.map((entry) => entry.frame);
   }
 
-  /** @returns {Entry[]} what must outlive the page, as JSON can hold it */
+  /** @returns {Saved} what must outlive the page, as JSON can hold it */
   saved() {
-    return [...this.#entries.values()].filter((entry) => KEPT.has(entry.kind));
+    return { said: [...this.#entries.values()], unwanted: [...this.#unwanted] };
   }
 
-  /** @param {Entry[]} entries */
-  restore(entries) {
-    for (const entry of entries) this.#entries.set(entry.id, entry);
+  /** @param {Partial<Saved>} saved */
+  restore({ said = [], unwanted = [] }) {
+    for (const entry of said) this.#entries.set(entry.id, entry);
+    for (const id of unwanted) this.#unwanted.add(id);
   }
 }

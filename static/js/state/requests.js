@@ -13,9 +13,10 @@ import { isLive } from "./transcript.js";
 /** @typedef {import("./outbox.js").Entry} Entry */
 
 /**
- * @typedef {{text: string, model: string, input?: any, parent?: string | null}} Prompt
+ * @typedef {{text: string, model: string, input?: any, parent?: string | null, after?: string}} Prompt
  *   `input` where it is more than the text; `parent`: the response to answer after, null to start
- *   anew, undefined for the end of the branch that is shown
+ *   anew, undefined for the end of the branch that is shown; `after`: the response whose end it is
+ *   held for
  */
 
 /**
@@ -25,14 +26,27 @@ import { isLive } from "./transcript.js";
  * @param {Prompt} prompt
  * @returns {Frame[]}
  */
-export function createFrame(session, { text, model, input = text, parent = branchedFrom(session) }) {
+export function createFrame(session, { text, model, input = text, parent = branchedFrom(session), after = "" }) {
   /** @type {Frame & {event_id: string}} */
   const frame = { type: "response.create", event_id: session.newId(), input };
   if (model) frame.model = model;
   if (parent) frame.previous_response_id = parent;
   else frame.conversation = session.conversation.id;
   if (parent === null) frame.interject = { root: true };
-  return say(session, "prompt", frame, { text, model, target: parent ?? "" });
+  return say(session, "prompt", frame, { text, model, target: parent ?? "", after, state: after ? "held" : "waiting" });
+}
+
+/**
+ * Prompts when a response that is being stopped has ended: said before, it would wait in the queue,
+ * which the stop pauses.
+ *
+ * @param {Session} session
+ * @param {Response} response that is being stopped
+ * @param {Prompt} prompt
+ */
+export function promptAfter(session, response, { text, model }) {
+  const parent = session.chosen ? response.id : undefined;
+  return createFrame(session, { text, model, parent, after: response.id });
 }
 
 /**
@@ -97,7 +111,7 @@ export function cancel(session, response) {
  * @param {Entry} prompt
  */
 export function cancelPrompt(session, prompt) {
-  session.unwanted.add(prompt.id);
+  session.outbox.disown(prompt.id);
   if (session.outbox.about("cancel", prompt.id)) return [];
   const frame = {
     type: "interject:cancel",
@@ -142,12 +156,14 @@ export function rate(session, response, feedback) {
  *
  * @param {Session} session
  * @param {Entry} entry
+ * @param {string} model the one that is chosen now: the other may be what was refused
  */
-export function again(session, entry) {
+export function again(session, entry, model) {
   session.outbox.settle(entry.id);
-  const { input } = entry.frame;
-  const parent = entry.kind === "prompt" && entry.target ? entry.target : undefined;
-  return createFrame(session, { text: entry.text, model: entry.model, input, parent });
+  const { input, interject } = entry.frame;
+  const branch = entry.kind === "prompt" && entry.target ? entry.target : undefined;
+  const parent = interject?.root ? null : branch;
+  return createFrame(session, { text: entry.text, model, input, parent });
 }
 
 /** @param {Session} session @returns {Frame[]} */
@@ -161,10 +177,9 @@ export function typing(session) {
  * @param {Kind} kind
  * @param {Frame & {event_id: string}} frame
  * @param {Partial<Entry>} details
- * @returns {Frame[]} nothing while the state is not known: it is said afterwards
+ * @returns {Frame[]} nothing while the state is not known, or it is held: it is said afterwards
  */
 function say(session, kind, frame, details) {
-  session.revision++;
-  session.outbox.add(kind, frame, details);
-  return session.ready ? [frame] : [];
+  const { state } = session.outbox.add(kind, frame, details);
+  return session.ready && state !== "held" ? [frame] : [];
 }

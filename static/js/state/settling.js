@@ -1,10 +1,11 @@
-/** What a response shows to be done: prompts and steers that it took up, cancels that it obeyed. */
+/** What a response shows to be done: prompts and steers that it took up or left, cancels that it obeyed. */
 
 import { inputText } from "../wire.js";
 import { isLive } from "./transcript.js";
 
 /** @typedef {import("../wire.js").Response} Response */
 /** @typedef {import("../session.js").Session} Session */
+/** @typedef {import("./outbox.js").Entry} Entry */
 
 /**
  * @param {Session} session
@@ -18,6 +19,7 @@ export function settleTaken(session, response) {
   session.queued = session.queued.filter(({ eventId }) => !taken.has(eventId));
   settleSteers(session, response);
   if (isLive(response)) return;
+  for (const steer of outbox.all("steer")) if (steer.target === response.id) giveBackDropped(session, steer);
   for (const target of [response.id, ...taken]) outbox.settle(outbox.about("cancel", target)?.id);
 }
 
@@ -36,4 +38,19 @@ function settleSteers({ outbox }, response) {
     outbox.settle(steer.id);
     texts.splice(at, 1);
   }
+}
+
+export const STOPPED = { code: "stopped", message: "The answer ended before it took this up." };
+
+/**
+ * A steer is taken up by the successor of a response that was steered or has completed, and dropped
+ * with any other end. Its own connection hears of that; a page that was loaded since does not.
+ *
+ * @param {Session} session
+ * @param {Entry} steer
+ */
+export function giveBackDropped({ outbox, responses }, steer) {
+  const response = responses.get(steer.target);
+  if (steer.state !== "accepted" || !response || isLive(response)) return;
+  if (response.status !== "completed" && response.reason !== "steered") outbox.fail(steer, STOPPED);
 }

@@ -23,7 +23,6 @@ export function readResponse(wire) {
     parent: wire.previous_response_id ?? null,
     status: "",
     model: wire.model ?? "",
-    createdAt: wire.created_at ?? 0,
     number: wire.sequence_number ?? 0,
     items: [],
     origin: {},
@@ -58,7 +57,6 @@ export function readItem(wire, direction, index = wire.output_index ?? 0) {
   return {
     id: wire.id,
     type: wire.type ?? "message",
-    role: wire.role ?? "",
     status: wire.status ?? "completed",
     direction,
     index,

@@ -19,7 +19,7 @@ const REASONS = {
  * @param {boolean} isLast whether the conversation ends here
  */
 export function ending(chat, response, isLast) {
-  const isStopping = chat.session.outbox.about("cancel", response.id) !== undefined;
+  const isStopping = chat.session.isStopping(response);
   if (isLive(response)) return isStopping ? html`<p class="ending">Stopping…</p>` : nothing;
   if (response.status === "completed") return nothing;
   if (response.reason === "steered") return html`<p class="ending steered">Steered</p>`;

@@ -106,7 +106,9 @@ export function unsettled(chat, entry) {
 
 /** @param {Chat} chat @param {Entry} entry */
 function fate(chat, entry) {
+  if (chat.session.removed) return "Not sent";
   if (!chat.session.ready) return "Goes out with the connection";
+  if (entry.state === "held") return "Goes out when the answer has stopped";
   if (entry.kind === "prompt") return "Sending…";
   return entry.state === "accepted" ? "Steering…" : "Sending as a steer…";
 }
@@ -117,7 +119,8 @@ function refused(chat, entry) {
   return html`
     <p class="fate" role="alert"><strong>Not sent.</strong> ${message} <code>${code}</code></p>
     <p class="actions">
-      <button class="quiet small" type="button" @click=${() => chat.sayAgain(entry)}>${entry.kind === "prompt" ? "Send again" : "Send as a prompt"}</button>
+      ${entry.kind === "dequeue" ? nothing : html`<button class="quiet small" type="button"
+        @click=${() => chat.sayAgain(entry)}>${entry.kind === "prompt" ? "Send again" : "Send as a prompt"}</button>`}
       <button class="quiet small" type="button" @click=${takeBack(chat, entry)}>Edit</button>
     </p>
   `;
