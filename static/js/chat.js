@@ -4,9 +4,10 @@
  */
 
 import { Session } from "./session.js";
+import { Silence } from "./silence.js";
 import { Socket } from "./socket.js";
 import * as say from "./state/requests.js";
-import { recall, remember } from "./storage.js";
+import { draftKey, outboxKey, recall, remember } from "./storage.js";
 
 /** @typedef {import("./wire.js").Frame} Frame */
 /** @typedef {import("./wire.js").Response} Response */
@@ -15,18 +16,18 @@ import { recall, remember } from "./storage.js";
 /** @typedef {import("./state/outbox.js").Entry} Entry */
 /** @typedef {import("./api.js").Api} Api */
 
-const SILENCE_MILLISECONDS = 10_000;
 const TYPING_EVERY_MILLISECONDS = 3_000;
-const MAX_PROMPT_BYTES = 60_000; // a frame of ours has at most 64 KiB
+const MAX_PROMPT_BYTES = 2 ** 20; // more than models read; servers take frames of 16 MiB by default
+/** Notices about a text that was not sent: they are over when one was. */
+const UNSENT = new Set(["prompt_too_long", "not_sent"]);
 const HTTP = /^http/;
 
 export class Chat extends EventTarget {
   /** @type {Response | null} the response whose prompt is being edited */
   editing = null;
   #ackTimer = 0;
-  #silenceTimer = 0;
   #typedAt = 0;
-  #saved = "";
+  #savedRevision = 0;
   /** @type {Promise<unknown> | null} */
   #creating = null;
 
@@ -48,11 +49,13 @@ export class Chat extends EventTarget {
       changed: () => this.#connectionChanged(),
       signedOut: () => api.signIn(),
       refused: () => void api.checkSignedIn(),
+      doubted: () => this.#ask(),
     });
+    this.silence = new Silence({ overdue: () => this.#giveUp(), doubted: () => this.#ask() });
   }
 
   start() {
-    const saved = recall("session", this.#outboxKey);
+    const saved = recall("session", outboxKey(this.session.conversation.id));
     if (saved) this.session.outbox.restore(JSON.parse(saved));
     this.socket.connect();
   }
@@ -69,13 +72,21 @@ export class Chat extends EventTarget {
   async submit(text, mayWait = false) {
     const said = text.toWellFormed().replaceAll("\0", "").trim();
     if (said === "" || this.#isTooLong(said) || !(await this.#ensureConversation())) return false;
-    const { session, model, editing } = this;
-    const live = session.live;
+    const { session, editing } = this;
     this.editing = null;
-    if (editing) this.#do(say.createFrame(session, { text: said, model, parent: editing.parent }));
-    else if (live && !mayWait) this.#do(say.steer(session, live, { text: said, model }));
-    else this.#do(say.createFrame(session, { text: said, model }));
+    if (UNSENT.has(session.notice?.code ?? "")) session.notice = null;
+    this.#do(this.#framesOf({ text: said, model: this.model }, editing, mayWait));
     return true;
+  }
+
+  /** @param {import("./state/requests.js").Prompt} prompt @param {Response | null} editing @param {boolean} mayWait */
+  #framesOf(prompt, editing, mayWait) {
+    const { session } = this;
+    const { live } = session;
+    if (editing) return say.createFrame(session, { ...prompt, parent: editing.parent });
+    if (live && session.isStopping(live)) return say.promptAfter(session, live, prompt);
+    if (live && !mayWait) return say.steer(session, live, prompt);
+    return say.createFrame(session, prompt);
   }
 
   stop() {
@@ -91,8 +102,9 @@ export class Chat extends EventTarget {
     this.#do(say.regenerate(this.session, response, this.model));
   }
 
+  /** Not by `submit`: an edit may be under way, which is left as it is. */
   continue() {
-    void this.submit("Continue");
+    this.#do(say.createFrame(this.session, { text: "Continue", model: this.model }));
   }
 
   /** @param {Waiting} waiting @param {boolean} sendNow */
@@ -113,7 +125,7 @@ export class Chat extends EventTarget {
 
   /** @param {Entry} entry that was refused */
   sayAgain(entry) {
-    this.#do(say.again(this.session, entry));
+    this.#do(say.again(this.session, entry, this.model));
   }
 
   /** @param {Entry} entry that was refused @returns {string} its text */
@@ -165,17 +177,17 @@ export class Chat extends EventTarget {
   /** @param {Frame[]} frames */
   #send(frames) {
     for (const frame of frames) this.socket.send(frame);
-    this.#watch();
+    const { expecting, live } = this.session;
+    if (this.socket.state === "open") this.silence.watch(expecting, live !== undefined);
   }
 
   /** @param {Frame} frame @param {number} size */
   #receive(frame, size) {
-    clearTimeout(this.#silenceTimer);
-    this.#silenceTimer = 0;
+    this.silence.broken();
     this.#send(this.session.receive(frame, size, Date.now()));
     if (this.session.ready) this.socket.proven();
     if (this.session.broken) this.socket.renew();
-    if (this.session.removed) this.socket.close();
+    if (this.session.removed) this.#forget();
     this.#acknowledge();
     this.#changed();
   }
@@ -187,18 +199,30 @@ export class Chat extends EventTarget {
     if (wait < Infinity) this.#ackTimer = setTimeout(() => this.#acknowledge(), wait);
   }
 
+  /** Has the connection prove that it is there: by what was missed, if anything was. */
+  #ask() {
+    if (this.socket.state === "open" && this.session.ready) this.#send(this.session.follow());
+  }
+
   /** A connection that owes an answer and says nothing is dead. */
-  #watch() {
-    if (this.#silenceTimer || this.socket.state !== "open" || !this.session.expecting) return;
-    this.#silenceTimer = setTimeout(() => {
-      this.#silenceTimer = 0;
-      if (this.session.expecting) this.socket.renew();
-    }, SILENCE_MILLISECONDS);
+  #giveUp() {
+    if (this.session.expecting) this.socket.renew();
   }
 
   #connectionChanged() {
-    if (this.socket?.state === "waiting") this.session.closed();
+    if (this.socket?.state === "waiting") {
+      this.silence.broken();
+      this.session.closed();
+    }
     this.#changed();
+  }
+
+  /** The conversation is gone, and so is what was about to be said in it. */
+  #forget() {
+    const { id } = this.session.conversation;
+    this.socket.close();
+    remember("local", draftKey(this.user, id), null);
+    remember("session", outboxKey(id), null);
   }
 
   #changed() {
@@ -208,17 +232,13 @@ export class Chat extends EventTarget {
 
   // -- What outlives a reload
 
-  get #outboxKey() {
-    return `outbox:${this.session.conversation.id}`;
-  }
-
   #save() {
-    if (!this.session.conversation.id) return;
-    const entries = this.session.outbox.saved();
-    const saved = entries.length ? JSON.stringify(entries) : "";
-    if (saved === this.#saved) return;
-    this.#saved = saved;
-    remember("session", this.#outboxKey, saved);
+    const { conversation, outbox } = this.session;
+    if (!conversation.id || outbox.revision === this.#savedRevision) return;
+    this.#savedRevision = outbox.revision;
+    const saved = outbox.saved();
+    const isEmpty = saved.said.length + saved.unwanted.length === 0;
+    remember("session", outboxKey(conversation.id), isEmpty ? null : JSON.stringify(saved));
   }
 
   /** @param {string} text */

@@ -12,6 +12,7 @@ import { ChatThread } from "./elements/chat-thread.js";
 import { ConversationDialog } from "./elements/conversation-dialog.js";
 import "./elements/theme-toggle.js";
 import { Panel } from "./panel.js";
+import { draftKey, remember } from "./storage.js";
 
 /** @typedef {import("./api.js").Row} Row */
 
@@ -26,18 +27,19 @@ const dialog = /** @type {ConversationDialog} */ (find("conversation-dialog", Co
 const announcer = find("chat-announcer", ChatAnnouncer);
 const status = find("chat-status", ChatStatus);
 
+new Panel(); // hears of Escape before the composer
 dialog.api = api;
 sidebar.list = page.conversations;
 for (const element of [sidebar, thread, status, composer, announcer]) {
   /** @type {import("./elements/chat-element.js").ChatElement} */ (element).chat = chat;
 }
-new Panel();
 
 chat.addEventListener("change", showTitle);
 document.addEventListener("said", () => {
   thread.showEnd();
   sidebar.raise(chat.session.conversation.id);
 });
+document.addEventListener("focus-lost", () => composer.focusText());
 document.addEventListener("conversation-menu", (event) => dialog.open(row(event)));
 document.addEventListener("conversation-renamed", (event) => {
   const { id, title } = row(event);
@@ -47,6 +49,7 @@ document.addEventListener("conversation-renamed", (event) => {
 });
 document.addEventListener("conversation-deleted", (event) => {
   const { id } = row(event);
+  remember("local", draftKey(chat.user, id), null);
   if (id === chat.session.conversation.id) location.assign(api.addresses.home);
   else sidebar.deleted(id);
 });
@@ -58,7 +61,8 @@ function showTitle() {
   const title = chat.session.conversation.title || "New conversation";
   const heading = document.querySelector("#title");
   if (heading && heading.textContent !== title) heading.textContent = title;
-  document.title = `${title} · Interject`;
+  const name = `${title} · Interject`;
+  if (document.title !== name) document.title = name;
 }
 
 /** @param {Event} event @returns {Row} */

@@ -8,12 +8,15 @@
 /**
  * @typedef {{
  *   opened: () => void, received: (frame: Frame, size: number) => void, changed: () => void,
- *   signedOut: () => void, refused: () => void,
- * }} Listener `refused`: connecting failed again, perhaps because the login has ended
+ *   signedOut: () => void, refused: () => void, doubted: () => void,
+ * }} Listener `refused`: connecting failed again, perhaps because the login has ended; `doubted`: the
+ *   network or the page was away, and the connection may not have survived that
  */
 
 const FIRST_WAIT_MILLISECONDS = 400;
 const LONGEST_WAIT_MILLISECONDS = 15_000;
+/** Browsers let a handshake hang for a minute or more. */
+const HANDSHAKE_MILLISECONDS = 9_000;
 const REFUSED_AFTER = 2;
 const SIGNED_OUT = 4401;
 const NORMAL = 1000;
@@ -21,8 +24,6 @@ const NORMAL = 1000;
 export class Socket {
   /** @type {State} */
   state = "closed";
-  /** When the next try is due, in milliseconds of the epoch. */
-  retryAt = 0;
   /** Tries since the connection was last good. */
   tries = 0;
   /** @type {WebSocket | null} */
@@ -35,9 +36,9 @@ export class Socket {
   constructor(address, listener) {
     this.#address = address;
     this.#listener = listener;
-    addEventListener("online", () => this.hurry());
+    addEventListener("online", () => this.#returned());
     document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") this.hurry();
+      if (document.visibilityState === "visible") this.#returned();
     });
   }
 
@@ -50,6 +51,7 @@ export class Socket {
     socket.onopen = () => this.#opened();
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = ({ code }) => this.#closed(socket, code);
+    this.#timer = setTimeout(() => this.renew(), HANDSHAKE_MILLISECONDS);
     this.#become("connecting");
   }
 
@@ -84,7 +86,13 @@ export class Socket {
     this.#socket = null;
   }
 
+  #returned() {
+    this.hurry();
+    if (this.state === "open") this.#listener.doubted();
+  }
+
   #opened() {
+    clearTimeout(this.#timer);
     this.#become("open");
     this.#listener.opened();
   }
@@ -98,13 +106,13 @@ export class Socket {
   #closed(socket, code) {
     if (socket !== this.#socket) return;
     this.#socket = null;
+    clearTimeout(this.#timer);
     if (code === SIGNED_OUT) {
       this.#become("closed");
       this.#listener.signedOut();
       return;
     }
     const wait = backoff(this.tries++);
-    this.retryAt = Date.now() + wait;
     this.#become("waiting");
     this.#timer = setTimeout(() => this.connect(), wait);
     if (this.tries > REFUSED_AFTER) this.#listener.refused();

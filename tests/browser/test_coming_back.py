@@ -1,5 +1,6 @@
 """Reloads, other tabs, lost connections: the text goes on where it was."""
 
+import asyncio
 import re
 
 import pytest
@@ -56,11 +57,16 @@ class Line:
         self.sockets: list[WebSocketRoute] = []
         self.is_cut = False
         self.is_mute = False
+        self.hangs = False
+        self.tries = 0
 
     async def connect(self, socket: WebSocketRoute) -> None:
+        self.tries += 1
         if self.is_cut:
             await socket.close(code=1001)
             return
+        while self.hangs:  # until this returns, the page's socket is connecting
+            await asyncio.sleep(0.05)
         server = socket.connect_to_server()
         server.on_message(lambda text: None if self.is_mute else socket.send(text))
         self.sockets.append(socket)
@@ -110,6 +116,62 @@ async def test_what_was_sent_into_a_dying_connection_is_sent_once(chat: Chat) ->
     await chat.page.reload()
     await expect(chat.prompts).to_have_text(["Hello", "Did you hear me?"])
     await expect(chat.page.locator(".switcher")).to_have_count(0)
+
+
+async def test_a_connection_that_dies_in_mid_stream_is_noticed(chat: Chat) -> None:
+    await chat.page.clock.install()
+    line = await cuttable(chat.page)
+    await chat.begin()
+    line.is_mute = True
+    tries = line.tries
+    await chat.page.wait_for_timeout(300)  # what was under way is there
+    await chat.page.clock.fast_forward(21_000)  # silent for long: it is asked
+    await chat.page.clock.fast_forward(11_000)  # and does not answer
+    line.is_mute = False
+    await expect(chat.page.get_by_text("connection is lost")).to_have_count(0)
+    await chat.grows(chat.texts.last)
+    assert line.tries > tries
+    await chat.stop()
+
+
+async def test_a_network_that_is_back_has_the_connection_prove_itself(chat: Chat) -> None:
+    await chat.page.clock.install()
+    line = await cuttable(chat.page)
+    await chat.ask("Hello")
+    line.is_mute = True
+    await chat.page.evaluate("() => { dispatchEvent(new Event('online')); }")
+    await chat.page.clock.fast_forward(11_000)
+    line.is_mute = False
+    await chat.ask("Are you there?")
+    assert line.tries == 2
+
+
+async def test_a_handshake_that_hangs_is_given_up(chat: Chat) -> None:
+    await chat.page.clock.install()
+    line = Line()
+    line.hangs = True
+    await chat.page.route_web_socket("**/v1/responses?interject=1", line.connect)
+    await chat.page.reload()
+    await expect(chat.status).to_contain_text("connection is lost")
+    assert line.tries == 1
+    await chat.page.clock.fast_forward(10_000)
+    await chat.page.clock.fast_forward(10_000)
+    line.hangs = False
+    await chat.ask("Hello")
+    assert line.tries > 1
+
+
+async def test_a_stop_that_was_said_offline_outlives_a_reload(chat: Chat) -> None:
+    line = await cuttable(chat.page)
+    await chat.begin()
+    await line.cut()
+    await expect(chat.status).to_contain_text("connection is lost")
+    await chat.box.press("Escape")
+    await chat.button("Good answer").click()
+    line.is_cut = False
+    await chat.page.reload()
+    await chat.ends("cancelled")
+    await expect(chat.button("Good answer")).to_have_attribute("aria-pressed", "true")
 
 
 async def test_signing_out_elsewhere_leads_to_the_sign_in_page(

@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.chat import ENDLESS, Chat
+from tests.browser.feed import Feed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -176,7 +177,90 @@ async def test_feedback_is_taken_in_mid_stream_and_taken_back(chat: Chat) -> Non
 
 
 async def test_a_prompt_that_is_too_long_is_not_lost(chat: Chat) -> None:
-    text = "word " * 15_000
+    text = "word " * 220_000
     await chat.say(text)
     await expect(chat.status).to_contain_text("prompt_too_long")
     await expect(chat.box).to_have_value(text)
+    await chat.ask("Shorter")
+    await expect(chat.status).not_to_contain_text("prompt_too_long")
+
+
+async def test_a_long_prompt_is_sent_whole(chat: Chat) -> None:
+    text = ("word " * 60_000).strip()
+    await chat.ask(text)
+    await expect(chat.prompts).to_have_text([text])
+
+
+async def test_what_is_said_while_the_answer_stops_is_prompted_then(fed: Chat, feed: Feed) -> None:
+    await feed.begin("resp_1")
+    feed.say("resp_1", "Some words")
+    await expect(fed.texts.last).to_have_text("Some words")
+    await fed.box.press("Escape")
+    await expect(fed.button("Stopping…")).to_be_visible()
+    await fed.say("Pears instead")
+    await expect(fed.page.get_by_text("Goes out when the answer has stopped")).to_be_visible()
+    assert len(feed.prompts()) == 1
+    feed.end("resp_1", "Some words", "incomplete")
+    await feed.heard(lambda: len(feed.prompts()) == 2)
+    assert feed.prompts()[-1]["input"] == "Pears instead"
+    assert not [frame for frame in feed.received if frame["type"] == "response.steer"]
+
+
+async def test_enter_right_after_a_stop_is_answered(chat: Chat) -> None:
+    await chat.begin()
+    await chat.box.fill("Hello there")
+    await chat.box.press("Escape")
+    await chat.box.press("Enter")
+    await expect(chat.prompts).to_have_text([ENDLESS, "Hello there"])
+    await chat.ends()
+    await expect(chat.page.locator(".unsettled")).to_have_count(0)
+
+
+async def test_continue_leaves_an_edit_alone(chat: Chat) -> None:
+    await chat.begin()
+    await chat.stop()
+    await chat.prompts.first.hover()
+    await chat.button("Edit and ask again").click()
+    await chat.box.fill("Half edited")
+    await chat.button("Continue").click()
+    await expect(chat.prompts).to_have_text([ENDLESS, "Continue"])
+    await expect(chat.box).to_have_value("Half edited")
+    await expect(chat.button("Leave")).to_be_visible()
+
+
+async def test_an_edit_is_answered_while_another_answer_is_written(chat: Chat) -> None:
+    await chat.ask("Hello")
+    await chat.begin()
+    await chat.prompts.first.hover()
+    await chat.button("Edit and ask again").click()
+    await chat.say("Goodbye")
+    await expect(chat.prompts).to_have_text(["Goodbye"])
+    await chat.ends()
+    await chat.button("Previous answer").click()
+    await expect(chat.prompts).to_have_text(["Hello", ENDLESS])
+    await expect(chat.answers.last).to_have_attribute("data-status", "in_progress")
+    await chat.stop()
+
+
+async def test_escape_closes_what_is_open_before_it_stops_the_answer(chat: Chat) -> None:
+    await chat.begin()
+    menu = chat.page.locator("details.account")
+    await menu.locator("summary").click()
+    await chat.page.keyboard.press("Escape")
+    await expect(menu).not_to_have_attribute("open", "")
+    await expect(menu.locator("summary")).to_be_focused()
+    await chat.page.keyboard.press("Escape")
+    await chat.list.first.focus()
+    await chat.page.keyboard.press("Escape")
+    await chat.grows(chat.texts.last)
+    await expect(chat.answers.last).to_have_attribute("data-status", "in_progress")
+    await chat.stop()
+
+
+async def test_the_enter_that_accepts_a_composed_word_does_not_send(chat: Chat) -> None:
+    await chat.box.fill("にほん")
+    is_left_alone = await chat.box.evaluate(
+        """(box) => box.dispatchEvent(new KeyboardEvent("keydown",
+            { key: "Enter", keyCode: 229, bubbles: true, cancelable: true }))"""
+    )
+    assert is_left_alone
