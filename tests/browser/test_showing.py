@@ -251,6 +251,33 @@ async def test_a_very_long_answer_costs_the_same_at_its_end_as_at_its_beginning(
     assert touched < 4 * nodes, "blocks were drawn more often than they grew"
 
 
+async def test_the_box_is_not_measured_with_every_token(chat: Chat, feed: Feed) -> None:
+    await chat.page.add_init_script(
+        """CSS.supports = () => false;
+        window.measured = 0;
+        const height = Object.getOwnPropertyDescriptor(Element.prototype, "scrollHeight");
+        Object.defineProperty(HTMLTextAreaElement.prototype, "scrollHeight", {
+            get() {
+                window.measured++;
+                return height.get.call(this);
+            },
+        });"""
+    )
+    await chat.page.reload()
+    low = await chat.box.evaluate("each => each.clientHeight")
+    await chat.box.fill("One\nTwo\nThree\nFour")
+    assert await chat.box.evaluate("each => each.clientHeight") > low
+    await chat.box.press("Enter")
+    await feed.begin("resp_1")
+    measured = await chat.page.evaluate("window.measured")
+    for _ in range(20):
+        feed.say("resp_1", "word ")
+        await chat.page.evaluate("() => new Promise(requestAnimationFrame)")
+    feed.end("resp_1", "word " * 20)
+    await chat.ends()
+    assert await chat.page.evaluate("window.measured") == measured
+
+
 async def test_events_are_acknowledged_sparingly(fed: Chat, feed: Feed) -> None:
     await feed.begin("resp_1")
     for _ in range(640):

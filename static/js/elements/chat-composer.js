@@ -11,6 +11,7 @@ import { waitingPrompts } from "../views/waiting.js";
 import { ChatElement } from "./chat-element.js";
 
 const TALLEST_PIXELS = 320;
+const FITS_BY_ITSELF = CSS.supports("field-sizing", "content");
 const ELSEWHERE = "input, select, textarea, #sidebar *";
 /** What Safari says of the key that accepts a composed word, after it has said that the word is done. */
 const COMPOSING_KEY_CODE = 229;
@@ -76,7 +77,7 @@ export class ChatComposer extends ChatElement {
   /** Measuring lays the whole page out: not with every token, and not where CSS does it. */
   #measure() {
     const area = this.#area;
-    if (!area || CSS.supports("field-sizing", "content")) return;
+    if (!area || FITS_BY_ITSELF) return;
     this.#measured = this.#text;
     area.style.height = "auto";
     area.style.height = `${Math.min(area.scrollHeight, TALLEST_PIXELS)}px`;

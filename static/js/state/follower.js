@@ -50,11 +50,6 @@ export class Follower {
     return "next";
   }
 
-  /** @param {string} responseId @returns {number | undefined} */
-  cursor(responseId) {
-    return this.#cursors.get(responseId);
-  }
-
   /** When an ack is due, in milliseconds; Infinity when everything is acknowledged. */
   get dueAt() {
     if (this.#unacknowledged.size === 0) return Infinity;
