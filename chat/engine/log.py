@@ -43,14 +43,25 @@ SELECT asked.id, lease.owner, lease.attempt,
   LEFT JOIN lease ON lease.response_id = asked.id
 """
 
-# From the row that holds the number on, without a look at all those before it.
+# What one read brings: a window holds half of it. A row is read whole, however large.
+MAX_READ_BYTES = 128 * 1024
+
+# From the row that holds the number on, without a look at all those before it. The size of a text
+# is known without decompressing it; only what is sent is.
 _READ = """
-SELECT first_number, events FROM log
- WHERE response_id = %(id)s AND last_number >= %(first)s
-   AND first_number >= coalesce((SELECT first_number FROM log
-                                  WHERE response_id = %(id)s AND first_number <= %(first)s
-                                  ORDER BY first_number DESC LIMIT 1), 0)
- ORDER BY first_number LIMIT %(most)s
+SELECT first_number, events
+  FROM (SELECT first_number, events,
+               sum(octet_length(events)) OVER (ORDER BY first_number) - octet_length(events)
+                   AS bytes_before
+          FROM (SELECT first_number, events FROM log
+                 WHERE response_id = %(id)s AND last_number >= %(first)s
+                   AND first_number >= coalesce((SELECT first_number FROM log
+                                                  WHERE response_id = %(id)s
+                                                    AND first_number <= %(first)s
+                                                  ORDER BY first_number DESC LIMIT 1), 0)
+                 ORDER BY first_number LIMIT %(rows)s) AS here) AS sized
+ WHERE bytes_before < %(bytes)s
+ ORDER BY first_number
 """
 
 _HEADS = """
@@ -100,13 +111,13 @@ async def read(
 ) -> list[tuple[int, list[str]]]:
     """The kept events from `first_number` on: runs of (number of the first, frames), in order.
 
-    At most `max_rows` rows of the log: ask again behind the last one for more.
+    At most `max_rows` rows of the log, and no more of them than `MAX_READ_BYTES` takes: ask again
+    behind the last one for more.
     """
     async with pool.connection() as connection:
-        cursor = await connection.execute(
-            _READ, {"id": response_id, "first": first_number, "most": max_rows}
-        )
-        rows = await cursor.fetchall()
+        asked = {"id": response_id, "first": first_number}
+        bounds = {"rows": max_rows, "bytes": MAX_READ_BYTES}
+        rows = await (await connection.execute(_READ, {**asked, **bounds})).fetchall()
     runs = []
     for first, text in rows:
         frames = text.split("\n")

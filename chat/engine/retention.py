@@ -1,4 +1,4 @@
-"""What happens to the log after the end: folded into one row, dropped after its time.
+"""What happens to the log after the end: folded into few rows, dropped after its time.
 
 One process at a time does it, whoever gets the advisory lock.
 """
@@ -14,27 +14,37 @@ logger = logging.getLogger(__name__)
 EVERY_SECONDS = 30.0
 FOLD_AFTER_SECONDS = 10.0
 FOLDED_AT_ONCE = 200
+# Most answers are one row. A viewer reads 64 KiB an ack, and each time Postgres has to decompress
+# the whole row: one row of megabytes was read as often as it has windows.
+FOLDED_BYTES = 256 * 1024
 RECEIVED_HOURS = 24
 ADVISORY_LOCK = 0x1_17E2_1EC7
 
-# The rows of an ended response become one, with their numbers kept; Postgres compresses it. The
+# The rows of an ended response become few, with their numbers kept; Postgres compresses them. The
 # texts do not come here: putting megabytes of them into parameters held the loop for a second. All
-# rows are removed before the first is added, for their sum is.
+# rows are removed before the first is added, for the sums of their sizes are.
+#
+# A fold makes at most one row more than its bytes fill; what has no more rows is folded.
 _FOLD = """
 WITH unfolded AS (
     SELECT log.response_id
       FROM log JOIN chat_response ON chat_response.id = log.response_id
-     WHERE chat_response.ended_at < now() - make_interval(secs => %s)
-     GROUP BY log.response_id HAVING count(*) > 1
-     LIMIT %s
+     WHERE chat_response.ended_at < now() - make_interval(secs => %(after)s)
+     GROUP BY log.response_id
+    HAVING count(*) > sum(octet_length(log.events)) / %(size)s + 1
+     LIMIT %(most)s
 ), removed AS (
     DELETE FROM log USING unfolded WHERE log.response_id = unfolded.response_id
     RETURNING log.response_id, first_number, last_number, events
+), placed AS (
+    SELECT *, sum(octet_length(events)) OVER (PARTITION BY response_id ORDER BY first_number)
+              / %(size)s AS place
+      FROM removed
 )
 INSERT INTO log (response_id, first_number, last_number, events)
 SELECT response_id, min(first_number), max(last_number),
        string_agg(events, E'\\n' ORDER BY first_number)
-  FROM removed GROUP BY response_id
+  FROM placed GROUP BY response_id, place
 """
 _DROP = """
 DELETE FROM log USING chat_response
@@ -50,7 +60,7 @@ _FORGET = "DELETE FROM chat_receivedevent WHERE created_at < now() - make_interv
 async def tidy(
     pool: Pool, retention_seconds: float, fold_after_seconds: float = FOLD_AFTER_SECONDS
 ) -> int:
-    """Fold, drop and forget, unless another process is at it. Returns how many were folded."""
+    """Fold, drop and forget, unless another process is at it. Returns how many rows folding made."""
     async with pool.connection() as connection, connection.transaction():
         lock = await connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
         row = await lock.fetchone()
@@ -59,7 +69,8 @@ async def tidy(
         await connection.execute(_DROP, (retention_seconds,))
         await connection.execute(_ORPHANS)
         await connection.execute(_FORGET, (RECEIVED_HOURS,))
-        cursor = await connection.execute(_FOLD, (fold_after_seconds, FOLDED_AT_ONCE))
+        asked = {"after": fold_after_seconds, "size": FOLDED_BYTES, "most": FOLDED_AT_ONCE}
+        cursor = await connection.execute(_FOLD, asked)
         return cursor.rowcount
 
 
@@ -68,7 +79,7 @@ async def tidy_forever(pool: Pool, retention_seconds: float) -> None:
         await asyncio.sleep(EVERY_SECONDS)
         try:
             folded = FOLDED_AT_ONCE
-            while folded == FOLDED_AT_ONCE:
+            while folded >= FOLDED_AT_ONCE:
                 folded = await tidy(pool, retention_seconds)
         except UNREACHABLE as error:
             logger.warning("Postgres is away, the log waits: %s", error)

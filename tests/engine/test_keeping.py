@@ -51,11 +51,12 @@ async def begin(viewer: Viewer, text: str) -> tuple[str, str]:
 
 
 async def kept_text(engine, response_id: str) -> str:
-    runs = await log.read(engine.pool, response_id, 0)
-    viewer = Viewer(engine, None)
-    for _, frames in runs:
-        for frame in frames:
-            await viewer._take(frame)
+    viewer, wanted = Viewer(engine, None), 0
+    while runs := await log.read(engine.pool, response_id, wanted):
+        for first, frames in runs:
+            wanted = first + len(frames)
+            for frame in frames:
+                await viewer._take(frame)
     return viewer.text(response_id)
 
 

@@ -5,8 +5,12 @@ import tracemalloc
 import pytest
 
 from chat.database import make_pool
+from chat.engine import log
 from chat.engine.prompt import title_of
+from chat.engine.retention import FOLDED_BYTES, tidy
 from chat.protocol.items import user_message
+from tests.engine.viewer import Viewer
+from tests.upstream_script import whole
 
 
 @pytest.mark.parametrize(
@@ -42,3 +46,93 @@ async def test_a_database_that_vanished_is_noticed_in_seconds(database):
     silent = told["keepalives_idle"] + told["keepalives_interval"] * told["keepalives_count"]
     assert silent <= 12
     assert told["tcp_user_timeout"] <= 12_000
+
+
+# --- the log, folded
+
+
+EVENTS = 3_000
+PAD = "x" * 1_000
+
+
+async def long_log(engine, upstream, identity, events_a_row: int) -> str:
+    """An ended response whose log holds 3 MB, as if it had been long. Returns its id."""
+    upstream.script = whole("short")
+    viewer = await Viewer(engine, identity).connect()
+    viewer.send("response.create", input="hello")
+    await viewer.until(lambda: viewer.endings)
+    await viewer.drop()
+    (response_id,) = viewer.endings
+    async with engine.pool.connection() as connection, connection.transaction():
+        await connection.execute("DELETE FROM log WHERE response_id = %s", (response_id,))
+        await connection.execute(
+            """
+            INSERT INTO log (response_id, first_number, last_number, events)
+            SELECT %(id)s, min(number), max(number),
+                   string_agg(number || ' ' || %(pad)s, E'\\n' ORDER BY number)
+              FROM generate_series(0, %(events)s - 1) AS number GROUP BY number / %(a_row)s
+            """,
+            {"id": response_id, "pad": PAD, "events": EVENTS, "a_row": events_a_row},
+        )
+        await connection.execute(
+            "UPDATE chat_response SET ended_at = now() - interval '1 minute' WHERE id = %s",
+            (response_id,),
+        )
+    return response_id
+
+
+async def rows_of(engine, response_id: str) -> list[tuple[int, int, int]]:
+    """First number, last number and bytes of each row of a log."""
+    async with engine.pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT first_number, last_number, octet_length(events) FROM log"
+            " WHERE response_id = %s ORDER BY first_number",
+            (response_id,),
+        )
+        return await cursor.fetchall()
+
+
+async def fold_all(engine) -> None:
+    while await tidy(engine.pool, retention_seconds=3_600):
+        pass
+
+
+@pytest.mark.parametrize("events_a_row", [1, 7, 200])
+async def test_a_long_log_is_folded_into_rows_of_a_bounded_size(
+    engine, upstream, identity, events_a_row
+):
+    response_id = await long_log(engine, upstream, identity, events_a_row)
+    before = await rows_of(engine, response_id)
+    await fold_all(engine)
+    rows = await rows_of(engine, response_id)
+    largest = max(size for *_, size in before)
+    assert (
+        sum(size for *_, size in rows) / FOLDED_BYTES <= len(rows) <= 3_100_000 / FOLDED_BYTES + 1
+    )
+    assert all(size <= FOLDED_BYTES + largest for *_, size in rows)
+    numbers = [number for first, last, _ in rows for number in range(first, last + 1)]
+    assert numbers == list(range(EVENTS))
+    assert await tidy(engine.pool, retention_seconds=3_600) == 0
+
+
+@pytest.mark.parametrize("is_folded", [False, True])
+async def test_reading_a_long_log_bit_by_bit_reads_no_row_in_vain(
+    engine, upstream, identity, is_folded
+):
+    response_id = await long_log(engine, upstream, identity, 7)
+    if is_folded:
+        await fold_all(engine)
+    wanted, seen, read_bytes = 0, [], 0
+    while wanted < EVENTS:
+        runs = await log.read(engine.pool, response_id, wanted)
+        assert runs[0][0] == wanted
+        size = sum(len(frame) for _, frames in runs for frame in frames)
+        # However much there is, a read takes what a window or two can use, or one row.
+        assert size <= log.MAX_READ_BYTES + FOLDED_BYTES
+        read_bytes += size
+        # A window of 64 KiB.
+        frames = [frame for _, each in runs for frame in each][:64]
+        seen += frames
+        wanted += len(frames)
+    assert seen == [f"{number} {PAD}" for number in range(EVENTS)]
+    assert read_bytes < 5 * EVENTS * len(PAD)
