@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from chat.database import Pool
 from chat.protocol import lifecycle, transcript
-from chat.protocol.items import Item
-from chat.queries import ITEM_COLUMNS, RESPONSE_COLUMNS, StoredResponse, item_of, stored_response
+from chat.protocol.items import FUNCTION_CALL, FUNCTION_CALL_OUTPUT, MESSAGE, REASONING, Item
+from chat.queries import RESPONSE_COLUMNS, StoredResponse, item_of, stored_response
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _CONVERSATION = """
@@ -19,8 +19,30 @@ _RESPONSES = f"""
 SELECT {RESPONSE_COLUMNS} FROM chat_response AS response
  WHERE response.conversation_id = %s ORDER BY response.created_at, response.id
 """
+# Of an input that is larger, a snapshot has the beginning: twenty prompts of 10 MB are one frame.
+MAX_INPUT_BYTES = 256 * 1024
+SHOWN_CHARS = 16 * 1024
+# The sizes that are known without decompressing are asked first. Images are not in the text, and
+# what compresses well looks small; but nothing is compressed to less than a 255th. OFFSET 0, or
+# Postgres would ask once for each use of the answer.
 _ITEMS = f"""
-SELECT {ITEM_COLUMNS}, item.response_id, item.direction FROM chat_item AS item
+SELECT item.id, item.type, item.role, item.status,
+       CASE WHEN is_large
+            THEN jsonb_strip_nulls(jsonb_build_object(
+                     'call_id', item.body->'call_id', 'name', left(item.body->>'name', 200)))
+            ELSE item.body END,
+       item.response_id, item.direction,
+       CASE WHEN is_large
+            THEN left(coalesce(item.body->>'arguments', item.text), {SHOWN_CHARS}) END,
+       CASE WHEN is_large THEN length(item.text) END
+  FROM chat_item AS item
+ CROSS JOIN LATERAL (
+           SELECT item.direction = 'input'
+                  AND CASE WHEN octet_length(item.text) > {MAX_INPUT_BYTES} THEN true
+                           WHEN pg_column_size(item.body) > {MAX_INPUT_BYTES} THEN true
+                           WHEN pg_column_size(item.body) < {MAX_INPUT_BYTES // 256} THEN false
+                           ELSE octet_length(item.body::text) > {MAX_INPUT_BYTES} END
+           OFFSET 0) AS size (is_large)
  WHERE item.conversation_id = %s ORDER BY item.position
 """
 _LIVE_LOG = """
@@ -115,8 +137,11 @@ def _items(
 ) -> list[Item]:
     """All items, by response, input before output; those being written with the text so far."""
     by_response: dict[str, list[Item]] = {each.info.id: [] for each in stored}
-    for *columns, response_id, direction in rows:
-        by_response[response_id].append(_placed(item_of(columns), response_id, direction))
+    for *columns, response_id, direction, beginning, text_chars in rows:
+        item = item_of(columns)
+        if beginning is not None:
+            item = _cut(item, beginning, text_chars)
+        by_response[response_id].append(_placed(item, response_id, direction))
     for response_id, events in texts.items():
         for item in transcript.fold(events):
             by_response[response_id].append(_placed(item, response_id, "output"))
@@ -125,6 +150,23 @@ def _items(
         for index, item in enumerate(outputs):
             item["output_index"] = index
     return [item for items in by_response.values() for item in items]
+
+
+def _cut(item: Item, beginning: str, text_chars: int) -> Item:
+    """A large item: its small fields, the beginning of what a person would read, and a mark."""
+    if item["type"] == MESSAGE and item["role"] == "assistant":
+        part = {"type": "output_text", "text": beginning, "annotations": [], "logprobs": []}
+        said: Item = {"content": [part]}
+    elif item["type"] == MESSAGE:
+        said = {"content": [{"type": "input_text", "text": beginning}]}
+    elif item["type"] == REASONING:
+        said = {"summary": [{"type": "summary_text", "text": beginning}]}
+    else:
+        said = {_TEXT_FIELDS[item["type"]]: beginning}
+    return {**item, **said, "interject": {"cut": True, "text_chars": text_chars}}
+
+
+_TEXT_FIELDS = {FUNCTION_CALL: "arguments", FUNCTION_CALL_OUTPUT: "output"}
 
 
 def _placed(item: Item, response_id: str, direction: str) -> Item:

@@ -60,7 +60,7 @@ _FORGET = "DELETE FROM chat_receivedevent WHERE created_at < now() - make_interv
 async def tidy(
     pool: Pool, retention_seconds: float, fold_after_seconds: float = FOLD_AFTER_SECONDS
 ) -> int:
-    """Fold, drop and forget, unless another process is at it. Returns how many rows folding made."""
+    """Fold, drop and forget, unless another process is at it. Returns how many rows it made."""
     async with pool.connection() as connection, connection.transaction():
         lock = await connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
         row = await lock.fetchone()

@@ -1,5 +1,6 @@
 """What is read back, and what reading costs: titles, folded logs, snapshots."""
 
+import random
 import tracemalloc
 
 import pytest
@@ -8,7 +9,10 @@ from chat.database import make_pool
 from chat.engine import log
 from chat.engine.prompt import title_of
 from chat.engine.retention import FOLDED_BYTES, tidy
+from chat.protocol.events import encode_json
 from chat.protocol.items import user_message
+from chat.queries import branch_items
+from chat.snapshot import snapshot
 from tests.engine.viewer import Viewer
 from tests.upstream_script import whole
 
@@ -136,3 +140,95 @@ async def test_reading_a_long_log_bit_by_bit_reads_no_row_in_vain(
         wanted += len(frames)
     assert seen == [f"{number} {PAD}" for number in range(EVENTS)]
     assert read_bytes < 5 * EVENTS * len(PAD)
+
+
+# --- snapshots
+
+
+def call_output(text: str) -> dict:
+    return {"type": "function_call_output", "call_id": "c", "output": text}
+
+
+def called(arguments: str) -> dict:
+    return {"type": "function_call", "call_id": "c", "name": "f", "arguments": arguments}
+
+
+def said(role: str, *parts: dict) -> dict:
+    return {"type": "message", "role": role, "content": list(parts)}
+
+
+def image(size: int) -> dict:
+    return {"type": "input_image", "image_url": "data:," + random.Random(1).randbytes(size).hex()}
+
+
+LONG = "word " * 200_000
+LARGE = {
+    "a message": (
+        said("user", {"type": "input_text", "text": LONG}),
+        lambda text: {"content": [{"type": "input_text", "text": text}]},
+    ),
+    "an answer": (
+        said("assistant", {"type": "output_text", "text": LONG}),
+        lambda text: {
+            "content": [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]
+        },
+    ),
+    "an image": (
+        said("user", {"type": "input_text", "text": "Look."}, image(300_000)),
+        lambda _: {"content": [{"type": "input_text", "text": "Look.\n[image]"}]},
+    ),
+    "an image that is easily compressed": (
+        said("user", {"type": "input_image", "image_url": "data:," + "A" * 1_000_000}),
+        lambda _: {"content": [{"type": "input_text", "text": "[image]"}]},
+    ),
+    "an output": (call_output(LONG), lambda text: {"call_id": "c", "output": text}),
+    "arguments": (
+        called(LONG),
+        lambda text: {"call_id": "c", "name": "f", "arguments": text},
+    ),
+    "reasoning": (
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": LONG}]},
+        lambda text: {"summary": [{"type": "summary_text", "text": text}]},
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "shown"), LARGE.values(), ids=LARGE.keys())
+async def test_a_snapshot_shows_the_beginning_of_a_large_input_and_says_so(
+    engine, upstream, identity, given, shown
+):
+    upstream.script = whole("Yes.")
+    viewer = await Viewer(engine, identity).connect()
+    small = said("user", {"type": "input_text", "text": "And?"})
+    context = [called("{}")] if given["type"].endswith("_output") else []
+    answers = [call_output("done")] if given["type"] == "function_call" else []
+    viewer.send("response.create", input=[*context, given, *answers, small])
+    await viewer.until(lambda: viewer.endings)
+    await viewer.drop()
+    (ended,) = viewer.endings.values()
+    found = await snapshot(engine.pool, identity.user_id, ended["conversation"]["id"])
+    assert found is not None
+    cut = [item for item in found["items"] if "interject" in item]
+    (item,) = cut
+    assert item.pop("interject")["cut"] is True
+    kept = {"type", "id", "status", "response_id", "direction", "role"}
+    body = {name: value for name, value in item.items() if name not in kept}
+    assert body == shown(LONG[: 16 * 1024])
+    assert (item["type"], item.get("role")) == (given["type"], given.get("role"))
+    assert [each["content"][0]["text"] for each in found["items"][-2:]] == ["And?", "Yes."]
+    # What a model is told is whole.
+    assert len(encode_json(await branch_items(engine.pool, ended["id"]))) > 500_000
+
+
+async def test_a_conversation_of_large_prompts_has_a_small_snapshot(engine, upstream, identity):
+    upstream.script = whole("Yes.")
+    viewer = await Viewer(engine, identity).connect()
+    prompt = said("user", {"type": "input_text", "text": "long " * 400_000})
+    viewer.send("response.create", input=[prompt, prompt])
+    await viewer.until(lambda: viewer.endings)
+    await viewer.drop()
+    (ended,) = viewer.endings.values()
+    found = await snapshot(engine.pool, identity.user_id, ended["conversation"]["id"])
+    assert found is not None
+    assert len(encode_json(found)) < 64 * 1024
+    assert found["items"][0]["interject"] == {"cut": True, "text_chars": 2_000_000}
