@@ -7,14 +7,11 @@ from django.db.models.functions import Now
 
 from chat.models.accounts import User
 from chat.models.conversations import Conversation, Item, Response
+from chat.protocol.requests import MAX_TAG_CHARS
 
 
 class Feedback(models.Model):
     """A person's judgement of a response or of one of its items. Changes nothing in the stream."""
-
-    MAX_TAGS = 10
-    MAX_TAG_CHARS = 40
-    MAX_COMMENT_CHARS = 4_000
 
     user = models.ForeignKey(User, models.CASCADE, related_name="feedback", db_index=False)
     response = models.ForeignKey(Response, models.CASCADE, related_name="feedback")

@@ -37,8 +37,3 @@ STEERED = "steered"
 CANCELLED_REASON = "cancelled"
 INTERRUPTED = "interrupted"
 UPSTREAM_FAILED = "upstream_failed"
-
-
-def may_follow(before: str, after: str) -> bool:
-    """Whether a response in status `before` may move to `after`."""
-    return after in TRANSITIONS[before]

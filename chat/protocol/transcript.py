@@ -6,19 +6,14 @@ from typing import Any
 import msgspec
 
 from chat.protocol.items import Item
-from chat.protocol.parts import REFUSAL, SUMMARY, TEXT
 
 _decode = msgspec.json.Decoder().decode
 
+# delta: where its part stands in the item, under which index, and the field that it adds to
 _DELTAS = {
-    "response.output_text.delta": (TEXT, "content", "content_index", "text"),
-    "response.refusal.delta": (REFUSAL, "content", "content_index", "refusal"),
-    "response.reasoning_summary_text.delta": (
-        SUMMARY,
-        "summary",
-        "summary_index",
-        "text",
-    ),
+    "response.output_text.delta": ("content", "content_index", "text"),
+    "response.refusal.delta": ("content", "content_index", "refusal"),
+    "response.reasoning_summary_text.delta": ("summary", "summary_index", "text"),
 }
 
 
@@ -43,7 +38,7 @@ class Folding:
     def add(self, event: dict[str, Any]) -> None:
         kind = event["type"]
         if kind in _DELTAS:
-            _, parts, index_name, field = _DELTAS[kind]
+            parts, index_name, field = _DELTAS[kind]
             place = (event["output_index"], parts, event[index_name], field)
             self._texts.setdefault(place, []).append(event["delta"])
         elif kind == "response.function_call_arguments.delta":

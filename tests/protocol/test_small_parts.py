@@ -1,6 +1,5 @@
 """The smaller pure parts: states, endings, calls, memory, rate, responses."""
 
-import itertools
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from chat.protocol.ending import ending
 from chat.protocol.errors import BadRequest
 from chat.protocol.events import encode_json, usage_object
 from chat.protocol.items import unanswered_calls, user_message
-from chat.protocol.memory import Memory
+from chat.protocol.memory import Answers, Memory
 from chat.protocol.rate import TokenBucket
 
 # --- states
@@ -23,16 +22,13 @@ from chat.protocol.rate import TokenBucket
 def test_a_response_ends_once():
     assert {"completed", "incomplete", "cancelled", "failed"} == lifecycle.ENDED
     assert {"queued", "in_progress"} == lifecycle.LIVE
-    for before, after in itertools.product(lifecycle.ENDED, lifecycle.STATUSES):
-        assert not lifecycle.may_follow(before, after)
+    assert not any(lifecycle.TRANSITIONS[each] for each in lifecycle.ENDED)
 
 
 def test_every_live_state_leads_to_every_end_but_a_waiting_one_is_never_completed():
-    assert not lifecycle.may_follow("queued", "completed")
-    assert lifecycle.may_follow("queued", "in_progress")
-    assert not lifecycle.may_follow("in_progress", "queued")
-    for before, after in itertools.product(lifecycle.LIVE, ("incomplete", "cancelled", "failed")):
-        assert lifecycle.may_follow(before, after)
+    ends = {"incomplete", "cancelled", "failed"}
+    assert lifecycle.TRANSITIONS["queued"] == ends | {"in_progress"}
+    assert lifecycle.TRANSITIONS["in_progress"] == ends | {"completed"}
 
 
 def test_every_end_has_its_event():
@@ -154,6 +150,30 @@ def test_what_is_larger_than_memory_is_not_kept():
     memory = Memory(100)
     memory.put("a", [user_message("x" * 200)])
     assert memory.get("a") is None
+
+
+def test_memory_says_what_it_forgets_but_not_what_is_taken_out():
+    forgotten: list[str] = []
+    memory: Memory[str] = Memory(20, lambda name, thing: forgotten.append(f"{name}: {thing}"))
+    memory.put("a", "first")
+    memory.put("b", "second")
+    assert memory.take("a") == "first"
+    assert memory.take("a") is None
+    memory.put("c", "x" * 15)
+    memory.evict("c")
+    assert forgotten == ["b: second", f"c: {'x' * 15}"]
+
+
+def test_answers_are_found_by_the_frame_that_they_were_given_to_and_the_oldest_are_forgotten():
+    answers: Answers[int] = Answers(2)
+    answers.put(None, None, 0)
+    for number, name in enumerate("abc"):
+        answers.put(name, f"hash of {name}", number)
+    assert answers.find(None, None) is None
+    assert answers.find("a", "hash of a") is None
+    assert answers.find("c", "hash of c") == answers.of("c") == 2
+    with pytest.raises(BadRequest, match="event_id"):
+        answers.find("c", "another hash")
 
 
 # --- rate
