@@ -18,8 +18,9 @@ FUNCTION_CALL_OUTPUT = "function_call_output"
 REASONING = "reasoning"
 REFERENCE = "item_reference"
 
-_INPUT_ROLES = frozenset({"user", "system", "developer"})
+_ROLES = frozenset({"user", "assistant", "system", "developer"})
 _INPUT_PARTS = frozenset({"input_text", "input_image", "input_file"})
+_MAX_KIND_CHARS = 100
 # The fields of each part that mean something; others, such as our own extras coming back, are
 # dropped.
 _PART_FIELDS = {
@@ -77,6 +78,7 @@ def _parse_item(value: Any, param: str) -> Item:
     kind = value.get("type")
     if kind is None:
         kind = MESSAGE if "role" in value else REFERENCE
+    kind = _kind(kind, param)
     parse = _PARSERS.get(kind)
     if parse is None:
         raise BadRequest(
@@ -92,7 +94,7 @@ def _parse_item(value: Any, param: str) -> Item:
 
 def _parse_message(value: Item, param: str) -> Item:
     role = value.get("role")
-    if role not in _INPUT_ROLES and role != "assistant":
+    if not isinstance(role, str) or role not in _ROLES:
         raise BadRequest(
             "invalid_value",
             f"'{param}.role' must be user, assistant, system or developer.",
@@ -127,7 +129,7 @@ def _parse_part(value: Any, role: str, param: str) -> Item:
         value = {"type": "text", "text": value}
     if not isinstance(value, dict):
         raise BadRequest("invalid_type", f"'{param}' must be an object.", param=param)
-    kind = str(value.get("type"))
+    kind = _kind(value.get("type"), param)
     if kind in ("text", "input_text", "output_text"):
         kind = "output_text" if role == "assistant" else "input_text"
     allowed = ("output_text", "refusal") if role == "assistant" else _INPUT_PARTS
@@ -228,6 +230,13 @@ def _string(value: Item, name: str, param: str) -> str:
     if name in ("call_id", "id") and len(text) > ids.MAX_ID_CHARS:
         raise BadRequest("invalid_value", f"'{param}.{name}' is too long.", param=param)
     return text
+
+
+def _kind(value: Any, param: str) -> str:
+    """The name of a type, short enough to be said back."""
+    if not isinstance(value, str) or len(value) > _MAX_KIND_CHARS:
+        raise BadRequest("invalid_type", f"'{param}.type' is no type.", param=f"{param}.type")
+    return value
 
 
 def _status(value: Item) -> str:

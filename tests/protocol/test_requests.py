@@ -143,6 +143,8 @@ def test_a_frame_may_be_as_large_as_its_limit(size: int):
         ('{"a": "\\u0000"}', "invalid_text"),
         ('{"\\u0000": 1}', "invalid_text"),
         ('{"a": [{"b": "x\\u0000"}]}', "invalid_text"),
+        ('{"a":' * 480 + '"\\u0000"' + "}" * 480, "invalid_text"),
+        ('{"a":' + "[" * 600 + '"\\u0000"' + "]" * 600 + "}", "invalid_text"),
         ('{"a": "\\ud800"}', "invalid_text"),
         ('{"a": "\\udc00\\ud800"}', "invalid_text"),
         ('{"\\udfff": 1}', "invalid_text"),
@@ -178,6 +180,15 @@ def test_a_bad_steer_carries_its_input_back():
     error = refused(frame)
     assert isinstance(error, BadSteer)
     assert (error.previous_response_id, error.given) == ("resp_1", [7])
+
+
+@pytest.mark.parametrize("value", [["user"], {"a": 1}, 7, True, "x" * 101])
+def test_a_type_and_a_role_are_words(value: Any):
+    for item in ({"type": value}, {"role": value, "content": "Hi"},
+                 {"role": "user", "content": [{"type": value}]}):  # fmt: skip
+        assert refused({**PROMPT, "input": [item]}).status == 400
+        steer = {"type": "response.steer", "previous_response_id": "r", "input": [item]}
+        assert isinstance(refused(steer), BadSteer)
 
 
 def test_a_steer_is_a_users_message():
