@@ -1,18 +1,25 @@
 """Hosts the application on uvicorn."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 import uvloop
 from django.conf import settings
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from chat.engine.process import stop_engine
 from chat.web.servers.living import PING_SECONDS, ROOM_ABOVE_LIMIT, live
 from project.asgi import application
 
 SHUTDOWN_SECONDS = 5
+CLOSE_SECONDS = 5.0
+
+_RESET = struct.pack("ii", 1, 0)  # Lingers for no time: what was not read is thrown away.
 
 
 class _UvicornServer(uvicorn.Server):
@@ -23,6 +30,31 @@ class _UvicornServer(uvicorn.Server):
         yield
 
 
+class _UvicornProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's, but for clients that do not read.
+
+    It would wait for them without an end: to send the close frame, for its answer, and to flush
+    what is left.
+    """
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.close":
+            self.loop.call_later(CLOSE_SECONDS, self._abort)
+        await super().send(message)
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._abort()
+
+    def _abort(self) -> None:
+        """Without an effect on a transport that is closed."""
+        if self.disconnected:
+            return
+        sock = self.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()
+
+
 def run(host: str, port: int) -> None:
     limit = settings.CHAT.max_frame_bytes
     server = _UvicornServer(
@@ -30,7 +62,7 @@ def run(host: str, port: int) -> None:
             application,
             host=host,
             port=port,
-            ws="websockets-sansio",
+            ws=_UvicornProtocol,
             ws_max_size=limit * ROOM_ABOVE_LIMIT,
             ws_ping_interval=PING_SECONDS,
             ws_per_message_deflate=False,  # Each token on its own hardly shrinks, and costs time.
