@@ -96,6 +96,12 @@ class Window:
             while entries and entries[0][2] <= last_order:
                 self._drop_first(each, entries)
 
+    def release(self, response_id: str) -> None:
+        """Nothing of the response is waited for any more: it is not shown any longer, or anew."""
+        for _, size, _ in self._unacknowledged.pop(response_id, ()):
+            self._bytes -= size
+            self._events -= 1
+
     def _drop_first(self, response_id: str, entries: deque[tuple[int, int, int]]) -> None:
         self._bytes -= entries.popleft()[1]
         self._events -= 1

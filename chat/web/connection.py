@@ -6,6 +6,7 @@ from chat.access import Identity
 from chat.engine.process import Engine
 from chat.protocol import ids
 from chat.protocol.errors import WireError
+from chat.protocol.requests import Command
 from chat.services import Asker
 from chat.web import frames
 from chat.web.outbox import Outbox
@@ -37,6 +38,14 @@ class Connection:
         number = self.outbox.last_sent(response_id) if response_id else 0
         echo = {"event_id": event_id, "stream_id": stream_id, "response_id": response_id}
         self.outbox.say(frames.refusal(error, echo, max(number, 0)))
+
+    def refuse_command(self, error: WireError, command: Command) -> None:
+        self.refuse(
+            error,
+            event_id=command.event_id,
+            stream_id=getattr(command, "stream_id", None),
+            response_id=getattr(command, "response_id", None),
+        )
 
     def say_ours(self, kind: str, number: int = 0, **fields: Any) -> None:
         """One of our own frames, if the client knows them."""

@@ -16,7 +16,7 @@ from chat.protocol.errors import NotFound
 from chat.protocol.requests import Follow, Unfollow
 from chat.snapshot import resume, snapshot
 from chat.web.connection import Connection
-from chat.web.outbox import Stream
+from chat.web.stream import Stream
 
 
 class Followings:

@@ -17,9 +17,10 @@ TOLD_SECONDS = 0.25  # How often a client that sends too much is told so.
 
 
 class Work(NamedTuple):
-    """A command, and the digest of its frame if it bore an id."""
+    """A command, the size of its frame in bytes, near enough, and its digest if it bore an id."""
 
     command: Command
+    size: int
     event_hash: str | None = None
 
 
@@ -51,7 +52,7 @@ class Intake:
             named = {name: _id(frame, name) for name in ("event_id", "stream_id", "response_id")}
             self._connection.refuse(error, **named)
             return None
-        return Work(command, _digest(command, frame))
+        return Work(command, len(text), _digest(command, frame))
 
     def _tell_rate(self) -> None:
         now = time.monotonic()

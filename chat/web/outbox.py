@@ -6,15 +6,19 @@ task sends, and only while there is something to send.
 """
 
 import asyncio
-import json
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from enum import Enum
 
 from chat.database import Pool
 from chat.engine import log
 from chat.engine.pulse import UNREACHABLE
-from chat.protocol.follower import Follower, Window
+from chat.protocol.follower import Window
+from chat.web.stream import Stream
+
+__all__ = ["Failure", "Outbox", "Stream"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,36 +29,20 @@ REMEMBERED_ENDS = 1_000
 _TERMINAL = tuple(f'{{"type":"response.{kind}",' for kind in ("completed", "incomplete", "failed"))
 
 
-class Stream:
-    """One response on its way to the viewer. `held`: a snapshot is being read, nothing goes out."""
+class Failure(Enum):
+    """Why a connection must be given up."""
 
-    def __init__(
-        self,
-        response_id: str,
-        conversation_id: str | None,
-        *,
-        next_number: int = 0,
-        stream_id: str | None = None,
-        own: bool = False,
-    ) -> None:
-        self.response_id = response_id
-        self.conversation_id = conversation_id
-        self.follower = Follower(next_number)
-        self.stream_id = stream_id
-        self.own = own
-        self.held = False
-
-    def stamp(self, frame: str) -> str:
-        """The frame with the connection's own name for the stream, which the log never has."""
-        if self.stream_id is None:
-            return frame
-        return f'{{"stream_id":{json.dumps(self.stream_id)},{frame[1:]}'
+    UNACKNOWLEDGED = "too much was sent that nobody acknowledged"
+    SLOW = "a send missed its deadline"
+    GONE = "a send failed"
+    FAULT = "the service failed"
 
 
 class Outbox:
     """`send` delivers one text frame. `on_end` hears of each response whose last event went out.
 
-    `on_broken` is called, once, when the connection must be given up: (code, reason).
+    `on_failure` hears why the connection must be given up; of `UNACKNOWLEDGED` it may still `say`
+    something. Nothing is taken after it, nor held: it would never go.
     """
 
     def __init__(
@@ -65,7 +53,7 @@ class Outbox:
         send: Callable[[str], Awaitable[None]],
         send_seconds: float,
         on_end: Callable[[Stream], None],
-        on_broken: Callable[[str], None],
+        on_failure: Callable[[Failure], None],
     ) -> None:
         self.streams: dict[str, Stream] = {}
         self.window = window
@@ -73,11 +61,14 @@ class Outbox:
         self._send = send
         self._send_seconds = send_seconds
         self._on_end = on_end
-        self._on_broken = on_broken
+        self._on_failure = on_failure
         self._ready: deque[str] = deque()
+        # The last numbers of responses that are not shown any more: to their ends, or in part.
         self._ended: OrderedDict[str, int] = OrderedDict()
+        self._left: OrderedDict[str, int] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
+        self._sealed = False
         self._broken = False
 
     # --- streams
@@ -87,7 +78,9 @@ class Outbox:
         return stream
 
     def close(self, response_id: str) -> None:
-        self.streams.pop(response_id, None)
+        """Nothing more of the response goes out."""
+        if response_id in self.streams:
+            self._leave(response_id)
 
     def has_ended(self, response_id: str) -> bool:
         """Whether the response's last event went out on this connection."""
@@ -105,24 +98,36 @@ class Outbox:
             return self._ended.get(response_id, -1)
         return stream.follower.next_number - 1
 
+    def was_sent(self, response_id: str, number: int) -> bool:
+        """Whether the event went out on this connection, be the response shown still or not."""
+        return number <= max(self.last_sent(response_id), self._left.get(response_id, -1))
+
     def mark_ended(self, response_id: str, last_number: int) -> None:
         """The viewer knows the response to its end, by a snapshot or by all of its events."""
         self.streams.pop(response_id, None)
-        self._ended[response_id] = last_number
-        if len(self._ended) > REMEMBERED_ENDS:
-            self._ended.popitem(last=False)
+        _remember(self._ended, response_id, last_number)
 
     def forget(self, response_id: str) -> None:
         """The client asks for a response again: it is shown from its first event on."""
-        self.streams.pop(response_id, None)
+        self._leave(response_id)
         self._ended.pop(response_id, None)
+
+    def _leave(self, response_id: str) -> None:
+        """What was sent of it holds nothing up, though no ack of it may come any more."""
+        last_number = max(self.last_sent(response_id), self._left.get(response_id, -1))
+        if last_number >= 0:
+            _remember(self._left, response_id, last_number)
+        self.streams.pop(response_id, None)
+        self.window.release(response_id)
+        self._go_on()
 
     # --- what goes out
 
     def say(self, frame: str) -> None:
         """An answer, behind whatever is on its way already. The window does not hold it."""
-        self._ready.append(frame)
-        self.pump()
+        if not self._sealed:
+            self._ready.append(frame)
+            self.pump()
 
     def offer(self, stream: Stream, first_number: int, frames: Sequence[str]) -> None:
         """A batch that was kept just now."""
@@ -145,19 +150,24 @@ class Outbox:
     def acknowledge(self, response_id: str, number: int) -> None:
         self.window.acknowledging = True
         self.window.acknowledge(response_id, number)
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self.window.is_open:
             self._room.set()
             self.pump()
 
     async def show(self, stream: Stream, first_number: int, frames: Sequence[str]) -> None:
         """A batch that is kept nowhere: returns when there is room for the next."""
-        while not self.window.is_open and not self._broken:
+        while not self.window.is_open and not self._sealed:
             self._room.clear()
             await self._room.wait()
         self._enqueue(stream, stream.follower.offer(first_number, frames))
         self.pump()
 
     def _enqueue(self, stream: Stream, frames: Sequence[str]) -> None:
+        if self._sealed:
+            return
         number = stream.follower.next_number
         for frame in frames:
             self._ready.append(stream.stamp(frame))
@@ -168,7 +178,9 @@ class Outbox:
             self.mark_ended(stream.response_id, number - 1)
             self._on_end(stream)
         if self.window.overflows:
-            self._break("slow_consumer")
+            self._ready.clear()
+            self._on_failure(Failure.UNACKNOWLEDGED)
+            self.seal()
 
     # --- the one task
 
@@ -177,20 +189,23 @@ class Outbox:
         if self._task is None and not self._broken:
             self._task = asyncio.create_task(self._pump())
 
-    async def stop(self) -> None:
-        self._broken = True
+    def seal(self) -> None:
+        """Nothing more is taken. What was said goes out still."""
+        self._sealed = True
         self._room.set()
+
+    async def drain(self) -> None:
+        """Wait until what is ready was sent, or cannot be. Bounded."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._send_seconds):
+                while self._ready and self._task is not None:
+                    await asyncio.wait({self._task})
+
+    async def stop(self) -> None:
+        self._break()
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-
-    async def drain(self) -> None:
-        """Wait until what is ready was sent, or cannot be."""
-        while self._ready and not self._broken:
-            task = self._task
-            if task is None:
-                return
-            await asyncio.wait({task}, timeout=self._send_seconds)
 
     async def _pump(self) -> None:
         try:
@@ -201,22 +216,26 @@ class Outbox:
                     await self._catch_up(stream)
                 else:
                     return
-        except TimeoutError:
-            self._break("slow_consumer")
-        except Exception as error:
-            # Daphne and uvicorn differ in what they raise on a socket that is gone.
-            logger.debug("A send failed: %r", error)
-            self._break("gone")
+        except Exception:
+            logger.exception("What goes out on a connection failed")
+            self._lose(Failure.FAULT)
         finally:
             self._task = None
 
     async def _send_ready(self) -> None:
-        while self._ready:
-            async with asyncio.timeout(self._send_seconds):
-                await self._send(self._ready.popleft())
+        try:
+            while self._ready:
+                async with asyncio.timeout(self._send_seconds):
+                    await self._send(self._ready.popleft())
+        except TimeoutError:
+            self._lose(Failure.SLOW)
+        except Exception as error:
+            # Daphne and uvicorn differ in what they raise on a socket that is gone.
+            logger.debug("A send failed: %r", error)
+            self._lose(Failure.GONE)
 
     def _who_is_behind(self) -> Stream | None:
-        if not self.window.is_open:
+        if self._sealed or not self.window.is_open:
             return None
         for stream in self.streams.values():
             if stream.follower.behind and not stream.held:
@@ -249,8 +268,19 @@ class Outbox:
         if fresh:
             self._enqueue(stream, fresh)
 
-    def _break(self, reason: str) -> None:
+    def _lose(self, failure: Failure) -> None:
         if not self._broken:
-            self._broken = True
-            self._room.set()
-            self._on_broken(reason)
+            self._break()
+            self._on_failure(failure)
+
+    def _break(self) -> None:
+        """Nothing goes out any more."""
+        self._broken = True
+        self.seal()
+        self._ready.clear()
+
+
+def _remember(numbers: OrderedDict[str, int], response_id: str, number: int) -> None:
+    numbers[response_id] = number
+    if len(numbers) > REMEMBERED_ENDS:
+        numbers.popitem(last=False)

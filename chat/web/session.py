@@ -20,28 +20,25 @@ from chat.engine.process import Engine
 from chat.engine.pulse import UNREACHABLE
 from chat.protocol import lifecycle, requests
 from chat.protocol.batch import Batch
-from chat.protocol.errors import BadRequest, RateLimited, Unauthorized, Unavailable, WireError
+from chat.protocol.errors import BadRequest, Unavailable, WireError
 from chat.protocol.follower import Window
-from chat.protocol.requests import Command
 from chat.services import Asker
+from chat.web import closing
+from chat.web.closing import Closing
 from chat.web.connection import Connection
 from chat.web.control import Control
 from chat.web.followings import Followings
 from chat.web.intake import Intake, Work
-from chat.web.lane import Lane
-from chat.web.outbox import Outbox, Stream
+from chat.web.lanes import Lanes
+from chat.web.outbox import Failure, Outbox
 from chat.web.prompting import Prompting
+from chat.web.stream import Stream
 from chat.web.unstored import Unstored
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING = 100
 LIMIT_GRACE_SECONDS = 60.0  # How long a running response may outlast the connection's time.
-
-SIGNED_OUT = 4401
-SLOW_CONSUMER = 4408
-GOING_AWAY = 1001
-RESTARTING = 1012
+RESTART_GRACE_SECONDS = 1.0
 
 
 class Session:
@@ -62,7 +59,6 @@ class Session:
         chat = settings.CHAT
         self.identity = identity
         self._engine = engine
-        self._close = close
         outbox = Outbox(
             pool=engine.pool,
             window=Window(
@@ -73,7 +69,7 @@ class Session:
             send=send,
             send_seconds=chat.send_seconds,
             on_end=self._stream_ended,
-            on_broken=self._broken,
+            on_failure=self._failed,
         )
         self.connection = Connection(engine, identity, outbox, extended=extended)
         self.connection_id = self.connection.connection_id
@@ -83,29 +79,27 @@ class Session:
         self._unstored = Unstored(self.connection)
         self._control = Control(self.connection, self._followings, self._unstored)
         self._prompting = Prompting(self.connection, self._followings, self._unstored)
-        self._lanes = {
-            lane: Lane(self._do, MAX_WAITING) for lane in ("prompts", "reads", "control")
-        }
+        self._lanes = Lanes(self.connection, self._perform, self.signed_out)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._closing = False
+        self._closing = Closing(self.connection, close)
 
     def start(self) -> None:
         self._engine.audience.enter(self)
         seconds = settings.CHAT.connection_minutes * 60
-        self._timer = asyncio.get_running_loop().call_later(
-            seconds, lambda: self._spawn(self._reach_limit())
-        )
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._reach_limit)
 
     async def finish(self) -> None:
         """The connection is gone. What is stored goes on without it."""
-        self._closing = True
+        self._closing.done()
         if self._timer is not None:
             self._timer.cancel()
-        self._engine.audience.leave(self)
-        for lane in self._lanes.values():
-            await lane.stop()
         await self._outbox.stop()
+        try:
+            await self._lanes.finish()
+        finally:
+            # Not before: a stop that is still done has the connection hear of its response.
+            self._engine.audience.leave(self)
         for response_id in self._prompting.to_cancel():
             await self._cancel_quietly(response_id)
         for task in self._tasks:
@@ -114,31 +108,35 @@ class Session:
     # --- frames in
 
     def receive(self, text: str | None) -> None:
-        """A frame came; None: a binary one. Returns at once."""
-        work = self._intake.read(text)
-        if work is None:
+        """A frame came; None: a binary one. Returns at once, and raises nothing: servers would
+        end the connection.
+        """
+        if self._closing.begun:
             return
         try:
-            self._take(work)
-        except WireError as error:
-            self._refuse_command(error, work.command)
+            work = self._intake.read(text)
+            if work is not None:
+                self._take(work)
+        except Exception:
+            logger.exception("A frame could not be taken")
+            self.connection.refuse(
+                Unavailable("server_error", "The service could not take the frame.")
+            )
 
     def _take(self, work: Work) -> None:
-        match work.command:
-            case requests.Ack() as ack:
-                self._acknowledge(ack)
-            case requests.Processed():
-                pass
-            case requests.Unfollow() as unfollow:
-                self._followings.unfollow(unfollow)
-            case command:
-                if not self._lanes[_lane_of(command)].put(work):
-                    raise RateLimited(
-                        "rate_limit_exceeded", "Too many frames wait already. Try again in 1s."
-                    )
+        try:
+            match work.command:
+                case requests.Ack() as ack:
+                    self._acknowledge(ack)
+                case requests.Processed():
+                    pass
+                case _:
+                    self._lanes.put(work)
+        except WireError as error:
+            self.connection.refuse_command(error, work.command)
 
     def _acknowledge(self, ack: requests.Ack) -> None:
-        if ack.sequence_number > self._outbox.last_sent(ack.response_id):
+        if not self._outbox.was_sent(ack.response_id, ack.sequence_number):
             raise BadRequest(
                 "invalid_sequence_number",
                 "No event with this number was sent on this connection.",
@@ -146,34 +144,16 @@ class Session:
             )
         self._outbox.acknowledge(ack.response_id, ack.sequence_number)
 
-    async def _do(self, work: Work) -> None:
-        """Do one command. Every failure is answered; none ends the connection."""
-        command = work.command
-        try:
-            await self._perform(command, work.event_hash)
-        except Unauthorized as error:
-            self._refuse_command(error, command)
-            self.signed_out()
-        except WireError as error:
-            self._refuse_command(error, command)
-        except UNREACHABLE as error:
-            logger.warning("Postgres is away, a frame is refused: %s", error)
-            self._refuse_command(
-                Unavailable("unavailable", "The service is not ready. Try again in 1s."), command
-            )
-        except Exception:
-            logger.exception("A frame could not be done")
-            self._refuse_command(
-                Unavailable("server_error", "The service failed. Try again."), command
-            )
-
-    async def _perform(self, command: Command, event_hash: str | None) -> None:
+    async def _perform(self, work: Work) -> None:
+        command, event_hash = work.command, work.event_hash
         asker = self.connection.asker(command.event_id, event_hash)
         match command:
             case requests.Create():
                 await self._prompting.create(command, event_hash, command.stream_id)
             case requests.Follow():
                 await self._followings.follow(command)
+            case requests.Unfollow():
+                self._followings.unfollow(command)
             case requests.Steer():
                 await self._control.steer(command, asker)
             case requests.Cancel():
@@ -188,7 +168,8 @@ class Session:
     # --- what the engine tells its viewers
 
     def offer(self, batch: Batch, frames: Sequence[str]) -> None:
-        self._followings.offer(batch, frames)
+        if not self._closing.begun:
+            self._followings.offer(batch, frames)
 
     def sighted(self, sighting: Sighting) -> None:
         if self.connection_id in sighting.connection_ids:
@@ -224,11 +205,11 @@ class Session:
 
     def signed_out(self) -> None:
         """The login ended: nothing more is said, and nothing more taken."""
-        self._spawn(self._end(SIGNED_OUT))
+        self._closing.begin(closing.SIGNED_OUT)
 
     def restart(self) -> None:
-        """The process stops: clients come back on this code."""
-        self._spawn(self._end(RESTARTING))
+        """The process stops: clients come back on this code. Ends that are on their way come."""
+        self._spawn(self._settle_and_end(RESTART_GRACE_SECONDS, closing.RESTARTING))
 
     # --- ends
 
@@ -251,30 +232,32 @@ class Session:
                 self._prompting.ended(stream.response_id)
         self._followings.forget(conversation_id, keep_own=False)
 
-    async def _reach_limit(self) -> None:
+    def _reach_limit(self) -> None:
         """The connection's time is over; a running response may finish, within bounds."""
-        await self._prompting.settle(LIMIT_GRACE_SECONDS)
         minutes = settings.CHAT.connection_minutes
-        self.connection.refuse(
-            BadRequest(
-                "websocket_connection_limit_reached",
-                f"A connection lasts {minutes:g} minutes. Connect again.",
-            )
+        reached = BadRequest(
+            "websocket_connection_limit_reached",
+            f"A connection lasts {minutes:g} minutes. Connect again.",
         )
-        await self._end(GOING_AWAY)
+        self._spawn(self._settle_and_end(LIMIT_GRACE_SECONDS, closing.GOING_AWAY, reached))
 
-    def _broken(self, reason: str) -> None:
-        if reason == "slow_consumer":
-            self._spawn(self._end(SLOW_CONSUMER, "slow_consumer"))
+    async def _settle_and_end(
+        self, seconds: float, code: int, reason: WireError | None = None
+    ) -> None:
+        await self._prompting.settle(seconds)
+        self._closing.begin(code, reason)
 
-    async def _end(self, code: int, error_code: str | None = None) -> None:
-        if self._closing:
-            return
-        self._closing = True
-        if error_code is not None:
-            logger.info("A connection is closed: %s", error_code)
-        await self._outbox.drain()
-        await self._close(code)
+    def _failed(self, failure: Failure) -> None:
+        """What goes out does not arrive: the connection is given up, and gathers nothing more."""
+        self._engine.audience.leave(self)
+        match failure:
+            case Failure.UNACKNOWLEDGED:
+                said = "Too much was sent that was not acknowledged. Connect again, and send acks."
+                self._closing.begin(closing.SLOW_CONSUMER, BadRequest("slow_consumer", said))
+            case Failure.SLOW:
+                self._closing.begin(closing.SLOW_CONSUMER)
+            case Failure.GONE | Failure.FAULT:
+                self._closing.begin(closing.TRY_AGAIN)
 
     async def _cancel_quietly(self, response_id: str) -> None:
         try:
@@ -284,23 +267,7 @@ class Session:
         except (WireError, *UNREACHABLE) as error:
             logger.warning("A response was not cancelled with its connection: %s", error)
 
-    # --- answers
-
-    def _refuse_command(self, error: WireError, command: Command) -> None:
-        self.connection.refuse(
-            error,
-            event_id=command.event_id,
-            stream_id=getattr(command, "stream_id", None),
-            response_id=getattr(command, "response_id", None),
-        )
-
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _lane_of(command: Command) -> str:
-    if isinstance(command, requests.Create):
-        return "prompts"
-    return "reads" if isinstance(command, requests.Follow) else "control"

@@ -122,7 +122,7 @@ class TestWindow:
         numbers = {"one": 0, "two": 0}
         for _ in range(data.draw(st.integers(0, 40))):
             response = data.draw(st.sampled_from(["one", "two"]))
-            step = data.draw(st.sampled_from(["send", "ack", "through"]))
+            step = data.draw(st.sampled_from(["send", "ack", "through", "release"]))
             if step == "send":
                 size = data.draw(st.integers(1, 60))
                 window.sent(response, numbers[response], size)
@@ -134,6 +134,9 @@ class TestWindow:
                 unacknowledged = [
                     each for each in unacknowledged if each[0] != response or each[1] > upto
                 ]
+            elif step == "release":
+                window.release(response)
+                unacknowledged = [each for each in unacknowledged if each[0] != response]
             else:
                 window.acknowledge_through(response)
                 last = max(

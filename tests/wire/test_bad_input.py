@@ -14,6 +14,9 @@ from tests.wire.lines import Line, Model, line, plain, texts
 NUL = "\\u0000"
 CUT_SURROGATE = "\\ud800"
 DEEP = "[" * 50_000 + "]" * 50_000
+# Not too deep to be read, but for whoever goes through it by recursion.
+DEEP_LIST = "[" * 600 + f'"{NUL}"' + "]" * 600
+DEEP_OBJECT = '{"a":' * 480 + f'"{NUL}"' + "}" * 480
 
 
 def create(**fields: Any) -> str:
@@ -49,6 +52,22 @@ FRAMES: dict[str, tuple[str | bytes, str, int]] = {
     "no input": ('{"type": "response.create"}', "empty_input", 400),
     "NUL in the input": (f'{{"type":"response.create","input":"a{NUL}b"}}', "invalid_text", 400),
     "NUL in a name": (f'{{"type":"response.create","a{NUL}":"b"}}', "invalid_text", 400),
+    "NUL deep in a list": (
+        f'{{"type":"response.create","input":{DEEP_LIST}}}', "invalid_text", 400
+    ),
+    "NUL deep in an object": (
+        f'{{"type":"response.create","input":{DEEP_OBJECT}}}', "invalid_text", 400
+    ),
+    "an item whose type is a list": (create(input=[{"type": ["a"]}]), "invalid_type", 400),
+    "an item whose type is an object": (create(input=[{"type": {"a": 1}}]), "invalid_type", 400),
+    "an item whose type is without end": (
+        create(input=[{"type": "x" * 5000}]), "invalid_type", 400
+    ),
+    "a role that is a list": (create(input=[{"role": ["user"], "content": "x"}]),
+                              "invalid_value", 400),
+    "a part whose type is a list": (
+        create(input=[{"role": "user", "content": [{"type": ["a"]}]}]), "invalid_type", 400
+    ),
     "NUL in the type": (f'{{"type":"response.create{NUL}"}}', "invalid_text", 400),
     "a lone surrogate": (
         f'{{"type":"response.create","input":"a{CUT_SURROGATE}b"}}', "invalid_text", 400
@@ -194,6 +213,8 @@ STEERS: dict[str, tuple[Any, str]] = {
         [{"type": "function_call_output", "call_id": "c", "output": "x"}], "invalid_input"
     ),
     "a smell": ([{"role": "user", "content": [{"type": "smell"}]}], "invalid_input"),
+    "a list for a type": ([{"type": ["a"]}], "invalid_input"),
+    "a list for a role": ([{"role": ["user"], "content": "x"}], "invalid_input"),
 }  # fmt: skip
 
 
@@ -251,6 +272,23 @@ async def test_too_many_prompts_at_once_are_refused_and_the_others_run(served, a
         await simple.until("response.completed")
         refused = [(await simple.refusal(status=400))["error"]["code"] for _ in range(100)]
         assert set(refused) == {"model_not_found"}
+
+
+async def test_prompts_that_wait_hold_so_much_together_and_a_stop_goes_past_them(
+    served, account, model
+):
+    large = "x" * (12 * 1024 * 1024)
+    async with line(served, account) as chat:
+        response_id = await chat.prompt(model.begins("One "))
+        for number in range(3):
+            await chat.send(
+                "response.create", input=large, model="no-such-model", event_id=f"e{number}"
+            )
+        refused = await chat.refusal()
+        assert (refused["event_id"], refused["error"]["code"]) == ("e2", "rate_limit_exceeded")
+        await chat.send("interject:cancel", response_id=response_id)
+        assert (await chat.end(response_id))["status"] == "cancelled"
+        assert [(await chat.refusal(status=400))["event_id"] for _ in range(2)] == ["e0", "e1"]
 
 
 async def test_numbers_that_are_only_large_are_taken(chat, model):

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.gate import Gate
 from tests.upstream_script import HANG, Endlessly, Script, chunk, done, finish, ping, think, usage
+from tests.wire import standard
 from tests.wire.conftest import TIGHT
 from tests.wire.lines import Line, Model, line, plain, said, texts
 
@@ -109,6 +110,41 @@ async def test_answers_are_not_held_by_the_window(tight, account, model):
         await chat.until("interject:feedback")
 
 
+async def test_what_is_shown_no_longer_takes_no_room_in_the_window(tight, account, model):
+    async with line(tight, account) as chat:
+        written = await chat.answer(model.answers(many_events()))
+    response_id, conversation = written["id"], written["conversation"]["id"]
+    async with line(tight, account) as tab:
+        await begin_acks(tab, model)
+        await tab.follow(conversation, after=[{"response_id": response_id, "sequence_number": -1}])
+        await has_come(tab, response_id, WINDOW_EVENTS)
+        await tab.send("interject:unfollow", conversation=conversation)
+        assert texts(await tab.answer(model.says("Yes."))) == "Yes."
+        # Acks that were on their way are no mistake; one of what was never sent is.
+        await acknowledge(tab, response_id)
+        assert await tab.fence() == []
+        await tab.send("interject:ack", response_id=response_id, sequence_number=WINDOW_EVENTS)
+        assert (await tab.refusal())["error"]["code"] == "invalid_sequence_number"
+
+
+async def test_a_prompt_that_is_repeated_is_shown_again_within_the_window(tight, account, model):
+    prompt = model.answers(many_events())
+    async with line(tight, account) as chat:
+        response_id = (await chat.answer(prompt, event_id="again"))["id"]
+    async with line(tight, account) as tab:
+        await begin_acks(tab, model)
+        assert await tab.prompt(prompt, event_id="again") == response_id
+        await has_come(tab, response_id, WINDOW_EVENTS)
+        await acknowledge(tab, response_id)
+        await has_come(tab, response_id, 2 * WINDOW_EVENTS)
+        tab.frames.clear()
+        assert await tab.prompt(prompt, event_id="again") == response_id
+        await has_come(tab, response_id, WINDOW_EVENTS)
+        ended = await read_with_acks(tab, response_id)
+        assert tab.numbers(response_id) == list(range(len(tab.numbers(response_id))))
+        assert texts(ended) == tab.text_of(response_id) == "".join(FEW)
+
+
 async def test_a_client_that_never_acks_is_not_held(tight, account, model):
     async with plain(tight, account) as simple:
         response = await simple.answer(model.answers(many_events()))
@@ -121,6 +157,8 @@ async def test_a_reader_that_leaves_too_much_unacknowledged_is_closed(tight, acc
         for _ in range(2):
             await simple.send("response.create", input=model.says(LONG))
         assert await simple.closing() == 4408
+        standard.check_error_frame(simple.frames[-1])
+        assert simple.frames[-1]["error"]["code"] == "slow_consumer"
 
 
 async def test_what_a_slow_reader_started_goes_on_without_it(tight, account, model):
