@@ -1,19 +1,27 @@
 """The WebSocket shell of a session: Channels' consumer, and what its defaults must not do to us."""
 
 import logging
+import re
 from typing import Any
 from urllib.parse import parse_qs
 
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import InterfaceError, OperationalError
 
 from chat.engine.process import current_engine
-from chat.protocol.errors import Unauthorized
+from chat.engine.pulse import UNREACHABLE
+from chat.protocol.errors import Unauthorized, Unavailable, WireError
+from chat.web.closing import TRY_AGAIN
 from chat.web.frames import text_of
 from chat.web.session import Session
 from chat.web.signing_in import identify
 
 logger = logging.getLogger(__name__)
+
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_UNAUTHORIZED = Unauthorized("invalid_api_key", "Sign in, or send an API key that is valid.")
+_UNAVAILABLE = Unavailable("unavailable", "The service is not ready. Try again in 1s.")
 
 
 class ResponsesConsumer(AsyncWebsocketConsumer):
@@ -41,12 +49,17 @@ class ResponsesConsumer(AsyncWebsocketConsumer):
                 await self.websocket_disconnect(message)
 
     async def connect(self) -> None:
-        identity = await identify(self.scope)
+        try:
+            identity = await identify(self.scope)
+            engine = await current_engine()
+        except (OperationalError, InterfaceError, *UNREACHABLE) as error:
+            logger.warning("Postgres is away, a connection is refused: %s", error)
+            await self._refuse(_UNAVAILABLE, [(b"retry-after", b"1")])
+            return
         if identity is None:
-            await self._refuse()
+            await self._refuse(_UNAUTHORIZED, [(b"www-authenticate", b"Bearer")])
             return
         query = parse_qs(self.scope.get("query_string", b"").decode("latin1"))
-        engine = await current_engine()
         offered = self.scope.get("subprotocols") or [None]
         await self.accept(subprotocol=offered[0])
         self.session = Session(
@@ -59,15 +72,21 @@ class ResponsesConsumer(AsyncWebsocketConsumer):
         self.session.start()
         self._follow_as_addressed(query)
 
-    async def _refuse(self) -> None:
-        """401 where the server can say so; Daphne can only close, which is a 403."""
+    async def _refuse(self, error: WireError, headers: list[tuple[bytes, bytes]]) -> None:
+        """By its status where the server can say so. Daphne can only close, which is a 403.
+
+        A 403 is no reason to try again, so there what passes is said by a close code.
+        """
         if "websocket.http.response" not in (self.scope.get("extensions") or {}):
-            await self.close()
+            if error is _UNAVAILABLE:
+                await self.accept()
+                await self.close(TRY_AGAIN)
+            else:
+                await self.close()
             return
-        error = Unauthorized("invalid_api_key", "Sign in, or send an API key that is valid.")
-        headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer")]
+        headers = [(b"content-type", b"application/json"), *headers]
         await self.base_send(
-            {"type": "websocket.http.response.start", "status": 401, "headers": headers}
+            {"type": "websocket.http.response.start", "status": error.status, "headers": headers}
         )
         body = text_of({"error": error.payload()}).encode()
         await self.base_send({"type": "websocket.http.response.body", "body": body})
@@ -111,4 +130,5 @@ class ResponsesConsumer(AsyncWebsocketConsumer):
 
 
 def _number(text: str) -> Any:
-    return int(text) if text.lstrip("-").isdigit() else text
+    """Whatever is no number stays as it is, for the frame to be refused by its name."""
+    return int(text) if _NUMBER.fullmatch(text) else text

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
@@ -19,21 +19,30 @@ USED_SECONDS = 60
 
 
 async def identify(scope: dict[str, Any]) -> Identity | None:
-    """Who a handshake proves to be, or None. A key needs no origin, a cookie the exact one."""
+    """Who a handshake proves to be, or None. A key needs no origin, a cookie the exact one.
+
+    Raises Django's `OperationalError` or `InterfaceError` when the database cannot be asked.
+    """
+    # Not by asgiref's own: that keeps the connection of its one thread, and one that broke, when
+    # Postgres was restarted, would refuse everybody from then on.
+    identity: Identity | None = await database_sync_to_async(_identify)(scope)
+    return identity
+
+
+def _identify(scope: dict[str, Any]) -> Identity | None:
     headers = {name: value.decode("latin1") for name, value in scope["headers"]}
     authorization = headers.get(b"authorization", "")
     if authorization:
         scheme, _, key = authorization.partition(" ")
-        return await _by_key(key.strip()) if scheme.lower() == "bearer" else None
+        return _by_key(key.strip()) if scheme.lower() == "bearer" else None
     host = headers.get(b"host", "")
     if not origins.is_allowed(headers.get(b"origin"), settings.ALLOWED_ORIGINS, host):
         return None
     cookies = parse_cookie(headers.get(b"cookie", ""))
     session_key = cookies.get(settings.SESSION_COOKIE_NAME)
-    return await _by_session(session_key) if session_key else None
+    return _by_session(session_key) if session_key else None
 
 
-@sync_to_async
 def _by_key(key: str) -> Identity | None:
     found = (
         ApiKey.objects.filter(digest=api_keys.digest(key), revoked_at=None, user__is_active=True)
@@ -48,7 +57,6 @@ def _by_key(key: str) -> Identity | None:
     return Identity(user_id=found.user.pk, username=found.user.username, api_key_id=found.pk)
 
 
-@sync_to_async
 def _by_session(session_key: str) -> Identity | None:
     request = HttpRequest()
     request.session = SessionStore(session_key)

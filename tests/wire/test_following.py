@@ -1,5 +1,9 @@
 """Following a conversation: who hears of what, and each event once."""
 
+from urllib.parse import urlencode
+
+import pytest
+
 from tests.gate import Gate
 from tests.wire.lines import is_event, line, plain, texts
 
@@ -71,6 +75,21 @@ async def test_after_unfollowing_nothing_more_comes(chat, model, served, account
         assert await tab.fence() == []
 
 
+async def test_an_unfollow_that_is_sent_at_once_undoes_the_follow(chat, model, served, account):
+    gate = Gate()
+    other = await chat.answer(model.says("Something else."))
+    response_id = await chat.prompt(model.says("One ", "two", gate=gate))
+    conversation = chat.conversation_of(response_id)
+    async with line(served, account) as tab:
+        await tab.send("interject:follow", conversation=conversation)
+        await tab.send("interject:unfollow", conversation=conversation)
+        await tab.follow(other["conversation"]["id"])
+        await tab.until("interject:snapshot")
+        gate.open()
+        await chat.end(response_id)
+        assert await tab.fence() == []
+
+
 async def test_who_unfollows_still_gets_what_it_started_itself(chat, model):
     gate = Gate()
     response_id = await chat.prompt(model.says("One ", "two", gate=gate))
@@ -93,6 +112,16 @@ async def test_the_address_does_what_a_follow_does(chat, model, served, account)
         await tab.until("interject:followed")
         await tab.shown(response_id, "One ")
         assert tab.numbers(response_id)[0] == 2
+
+
+@pytest.mark.parametrize("number", ["--5", "\u00b2", "9" * 5000, "1.5", "0x1", "1\u0000"])
+async def test_a_bad_number_in_the_address_is_refused_by_name(served, account, number):
+    query = urlencode(
+        {"conversation": "conv_1", "response_id": "resp_1", "starting_after": number},
+    )
+    async with line(served, account, query=f"?{query}") as tab:
+        assert (await tab.refusal())["error"]["code"] in ("invalid_type", "invalid_text")
+        assert await tab.fence() == []
 
 
 async def test_typing_is_told_to_the_other_followers_only(chat, model, served, account):

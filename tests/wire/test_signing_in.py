@@ -1,21 +1,25 @@
 """Who may open a socket, and how one ends with the login that opened it."""
 
 import asyncio
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.utils import timezone
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from chat.models import ApiKey, User
 from tests.service import Account, Service, new_account
 from tests.wire.lines import Line, kept, line, post, texts
 
 SIGNED_OUT = 4401
+TRY_AGAIN = 1013
 
 
 def by_cookie(service: Service, cookie: str | None, **options: Any) -> connect:
@@ -221,3 +225,73 @@ async def test_a_revoked_key_does_not_end_what_runs(served, account, model, stra
         await kept(lambda: revoke(account))
         assert await chat.closing() == SIGNED_OUT
     assert (await model.asked(prompt)).is_open
+
+
+def cut_the_connections_that_sign_in() -> None:
+    """As a restart of Postgres does."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND query SIMILAR TO '(SELECT|UPDATE) \"chat_apikey\"%'"
+        )
+
+
+async def test_who_comes_after_a_restart_of_the_database_comes_in(served, account, model):
+    for _ in range(2):
+        async with line(served, account) as chat:
+            assert texts(await chat.answer(model.says("Yes."))) == "Yes."
+        await kept(cut_the_connections_that_sign_in)
+
+
+class Way:
+    """The way of a service to Postgres: a link to its socket, that can be taken away."""
+
+    def __init__(self, folder: Path) -> None:
+        given = connection.settings_dict
+        self._socket = Path(given["HOST"] or given["OPTIONS"].get("host", ""), ".s.PGSQL.5432")
+        self._link = folder / self._socket.name
+        if not self._socket.exists():
+            pytest.skip("Postgres has no socket to link to")
+        self.url = f"postgresql://{given['USER']}@/{given['NAME']}?host={folder}"
+
+    def open(self) -> None:
+        self._link.symlink_to(self._socket)
+
+    def close(self) -> None:
+        self._link.unlink()
+
+
+@pytest.fixture
+def way() -> Iterator[Way]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield Way(Path(folder))
+
+
+async def test_who_comes_while_the_database_is_away_is_told_to_try_again(served, account, way):
+    way.open()
+    running = Service(served.server, {"DATABASE_URL": way.url}).start()
+    try:
+        async with line(running, account) as chat:
+            way.close()
+            await turned_away(running, account)
+            await chat.fence()  # Who is in stays.
+            way.open()
+        async with line(running, account) as chat:
+            await chat.fence()
+    finally:
+        running.stop()
+
+
+async def turned_away(service: Service, account: Account) -> None:
+    """Daphne can only say 403 at a handshake, which is for good: it closes behind it."""
+    if service.server == "uvicorn":
+        with pytest.raises(InvalidStatus) as refusal:
+            await service.connect(account)
+        answer = refusal.value.response
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        return
+    async with service.connect(account) as refused_later:
+        with pytest.raises(ConnectionClosed):
+            await refused_later.recv()
+        assert refused_later.close_code == TRY_AGAIN
