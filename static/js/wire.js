@@ -57,6 +57,11 @@ export function inputText(input) {
   return input.map((item) => contentText(item?.content)).filter(Boolean).join("\n\n");
 }
 
+/** Whether an item is so large that a snapshot has its beginning only. @param {any} item */
+export function isCut(item) {
+  return Boolean(item?.interject?.cut);
+}
+
 /** @param {any} content @returns {string} */
 function contentText(content) {
   if (typeof content === "string") return content;

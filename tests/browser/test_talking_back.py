@@ -186,9 +186,22 @@ async def test_a_prompt_that_is_too_long_is_not_lost(chat: Chat) -> None:
 
 
 async def test_a_long_prompt_is_sent_whole(chat: Chat) -> None:
-    text = ("word " * 60_000).strip()
+    text = ("word " * 30_000).strip()
     await chat.ask(text)
     await expect(chat.prompts).to_have_text([text])
+
+
+async def test_a_very_long_prompt_is_shown_by_its_beginning_and_answered_again_whole(
+    chat: Chat,
+) -> None:
+    await chat.ask(("word " * 60_000).strip())
+    for count in (1, 2):
+        await expect(chat.prompts).to_contain_text("… 299,999 characters in all")
+        await expect(chat.button("Edit and ask again")).to_have_count(0)
+        if count == 1:
+            await chat.button("Answer again").click()
+            await expect(chat.page.locator(".switcher")).to_contain_text("2/2")
+            await chat.ends()
 
 
 async def test_what_is_said_while_the_answer_stops_is_prompted_then(fed: Chat, feed: Feed) -> None:

@@ -288,6 +288,15 @@ test("an answer is made again beside the first, from the same input", () => {
   assert.equal(second.conversation, undefined);
 });
 
+test("an input of which the beginning is shown is answered again by reference", () => {
+  const { session, events } = running();
+  give(session, events.slice(5));
+  const response = /** @type {any} */ (session.responses.get("resp_1"));
+  Object.assign(response.items[0].source, { interject: { cut: true, text_chars: 300_000 } });
+  const [frame] = say.regenerate(session, response, "m");
+  assert.deepEqual(frame.input, [{ type: "item_reference", id: "msg_in_resp_1" }]);
+});
+
 test("an input that is too long for its event is fetched by a snapshot", () => {
   const { session, service } = running();
   const [created] = service.answer("resp_2", { parent: "resp_1", texts: [["x"]] });

@@ -3,6 +3,7 @@
  * the server has answered them.
  */
 
+import { isCut } from "../wire.js";
 import { isLive } from "./transcript.js";
 
 /** @typedef {import("../wire.js").Frame} Frame */
@@ -83,8 +84,13 @@ export function steer(session, response, { text, model }) {
  */
 export function regenerate(session, response, model) {
   const items = response.items.filter(({ direction }) => direction === "input");
-  const input = items.map(({ source }) => bare(source));
+  const input = items.map(({ source }) => (isCut(source) ? reference(source) : bare(source)));
   return createFrame(session, { text: "", input, model, parent: response.parent });
+}
+
+/** @param {any} item of which the beginning is known only */
+function reference({ id }) {
+  return { type: "item_reference", id };
 }
 
 /** An item as a client may say it. @param {any} item */

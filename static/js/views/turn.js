@@ -2,7 +2,7 @@
 
 import { html, nothing, repeat } from "../../dist/lit.js";
 import { isLive, itemText } from "../state/transcript.js";
-import { inputText } from "../wire.js";
+import { inputText, isCut } from "../wire.js";
 import { ending } from "./ending.js";
 import { ICONS } from "./icons.js";
 import { toolbar } from "./toolbar.js";
@@ -37,15 +37,22 @@ export function turn(chat, response, { siblings, isLast, steers }) {
 function input(chat, response, item) {
   if (item.type !== "message") return call(item);
   const text = inputText([item.source]);
+  const cut = isCut(item.source); // an edit would lose the rest
   return html`
     <article class="prompt" data-item-id=${item.id}>
       <h2 class="visually-hidden">You said</h2>
-      <div class="bubble" dir="auto">${text}</div>
-      ${isLive(response) ? nothing : html`<button class="icon small edit" type="button"
+      <div class="bubble" dir="auto">${text}${cut ? html`<span class="cut">… ${lengthOf(item)}</span>` : nothing}</div>
+      ${isLive(response) || cut ? nothing : html`<button class="icon small edit" type="button"
         aria-label="Edit and ask again" title="Edit and ask again"
         @click=${() => chat.edit(response)}>${ICONS.edit}</button>`}
     </article>
   `;
+}
+
+/** @param {Item} item */
+function lengthOf({ source }) {
+  const characters = source.interject.text_chars;
+  return characters === undefined ? "" : `${characters.toLocaleString()} characters in all`;
 }
 
 /** @param {Response} response @param {Item} item */
