@@ -4,7 +4,7 @@ Each function checks that the login still holds and that what is named is the as
 statement, and wakes whoever must know. What is somebody else's looks as if it did not exist.
 """
 
-from chat.services.asking import Asker, Repeated, check_login, remember
+from chat.services.asking import Asker, Repeated, check_login, must_be_new, remember
 from chat.services.control import Accepted, request_cancel, request_steer
 from chat.services.conversations import (
     create_conversation,
@@ -12,6 +12,7 @@ from chat.services.conversations import (
     rename_conversation,
 )
 from chat.services.feedback import give_feedback, tell_typing
+from chat.services.leaving import end_with_connection
 from chat.services.models import available_models, choose_model
 from chat.services.prompts import (
     Begun,
@@ -39,7 +40,9 @@ __all__ = [
     "create_response",
     "delete_conversation",
     "dequeue",
+    "end_with_connection",
     "give_feedback",
+    "must_be_new",
     "remember",
     "rename_conversation",
     "request_cancel",

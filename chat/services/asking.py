@@ -42,6 +42,12 @@ async def was_received(engine: Engine, asker: Asker) -> bool:
     return found is not None
 
 
+async def must_be_new(engine: Engine, asker: Asker) -> None:
+    """For a frame of which nothing is kept: its id must not be that of one that was."""
+    if await was_received(engine, asker):
+        await repeated(engine, asker)
+
+
 async def repeated(engine: Engine, asker: Asker) -> dict[str, Any]:
     """What came of the frame when it was first done. Raises `BadRequest` for another payload."""
     assert asker.event_id is not None

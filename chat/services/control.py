@@ -1,10 +1,11 @@
 """Control of a running response: stop it, or give it input. The wish is kept, its runner woken."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 
 from chat import queries, received
+from chat.access import Identity
 from chat.engine import intents
 from chat.engine.notices import Intended
 from chat.engine.process import Engine
@@ -24,11 +25,7 @@ async def request_cancel(
     engine: Engine, asker: Asker, response_id: str, seen: int | None
 ) -> queries.Target:
     """Have a response stopped. Returns the response that is meant, which may have ended already."""
-    payload = {
-        "asked_by": asker.identity.username,
-        "asked_at": engine.dispatcher.clock(),
-        "seen_sequence_number": seen,
-    }
+    payload = cancel_payload(engine, asker.identity, seen)
     while True:
         target = await _target(engine, asker, response_id)
         if target.response_id is None:
@@ -36,9 +33,18 @@ async def request_cancel(
         if target.status not in lifecycle.LIVE:
             return target
         if await intents.add(engine.pool, target.response_id, intents.CANCEL, payload):
-            _wake_runner(engine, target)
+            wake_runner(engine, target.response_id, target.conversation_id or "")
             return target
         # It ended meanwhile; if as steered, its successor is meant.
+
+
+def cancel_payload(engine: Engine, identity: Identity, seen: int | None) -> dict[str, Any]:
+    """What a receipt will say of who asked."""
+    return {
+        "asked_by": identity.username,
+        "asked_at": engine.dispatcher.clock(),
+        "seen_sequence_number": seen,
+    }
 
 
 async def request_steer(engine: Engine, asker: Asker, steer: Steer) -> Accepted | Repeated:
@@ -85,15 +91,14 @@ async def _try_steer(
         return Repeated(await repeated(engine, asker))
     if not added:
         return None
-    _wake_runner(engine, target)
+    wake_runner(engine, accepted.response_id, accepted.conversation_id)
     return accepted
 
 
-def _wake_runner(engine: Engine, target: queries.Target) -> None:
-    assert target.response_id is not None
-    engine.dispatcher.look_for(target.response_id)
-    if target.response_id not in engine.dispatcher.runs:
-        engine.bus.announce(Intended(target.conversation_id or "", target.response_id))
+def wake_runner(engine: Engine, response_id: str, conversation_id: str) -> None:
+    engine.dispatcher.look_for(response_id)
+    if response_id not in engine.dispatcher.runs:
+        engine.bus.announce(Intended(conversation_id, response_id))
 
 
 def _bad_steer(steer: Steer, code: str, message: str) -> BadSteer:

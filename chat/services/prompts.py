@@ -22,6 +22,7 @@ from chat.services.models import choose_model
 
 MAX_CLAIMS = 20
 PREVIEW_CHARS = 2_000
+MINTED = ""  # In place of the digest of a frame that bore no id: no frame has this one.
 
 
 class Begun(NamedTuple):
@@ -183,7 +184,7 @@ async def _enqueue(engine: Engine, asker: Asker, asked: Prompt, standing: Standi
         conversation_id=conversation_id,
         user_id=asker.identity.user_id,
         event_id=event_id,
-        event_hash=asker.event_hash,
+        event_hash=asker.event_hash or MINTED,
         connection_id=asker.connection_id,
         request={"prompt": {name: getattr(asked, name) for name in kept}, "preview": preview},
     )
