@@ -10,7 +10,7 @@ import msgspec
 
 from chat.protocol import ids, items
 from chat.protocol.creation import Creation, parse_creation
-from chat.protocol.errors import BadRequest
+from chat.protocol.errors import BadRequest, WireError
 from chat.protocol.frames import decode
 
 # The two steps; the rest are the types that they give.
@@ -92,6 +92,15 @@ class BadSteer(BadRequest):
         super().__init__(code, message, param="input")
         self.previous_response_id = previous_response_id
         self.given = given
+
+    @classmethod
+    def of(cls, error: WireError, steer: Steer) -> "BadSteer":
+        """The failure of a steer, whatever the reason was."""
+        if isinstance(error, cls):
+            return error
+        failed = cls(error.code, error.message, steer.previous_response_id, steer.given)
+        failed.type, failed.status = error.type, error.status
+        return failed
 
 
 class Fields:

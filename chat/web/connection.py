@@ -6,9 +6,10 @@ from chat.access import Identity
 from chat.engine.process import Engine
 from chat.protocol import ids
 from chat.protocol.errors import WireError
-from chat.protocol.requests import Command
+from chat.protocol.requests import BadSteer, Command, Steer
 from chat.services import Asker
 from chat.web import frames
+from chat.web.names import StreamNames
 from chat.web.outbox import Outbox
 
 
@@ -23,6 +24,7 @@ class Connection:
         self.outbox = outbox
         self.extended = extended
         self.connection_id = ids.connection_id()
+        self.names = StreamNames()
 
     def asker(self, event_id: str | None = None, event_hash: str | None = None) -> Asker:
         return Asker(self.identity, self.connection_id, event_id, event_hash)
@@ -35,11 +37,15 @@ class Connection:
         stream_id: str | None = None,
         response_id: str | None = None,
     ) -> None:
-        number = self.outbox.last_sent(response_id) if response_id else 0
-        echo = {"event_id": event_id, "stream_id": stream_id, "response_id": response_id}
+        about = error.previous_response_id if isinstance(error, BadSteer) else response_id
+        number = self.outbox.last_sent(about) if about else 0
+        name = stream_id or self.names.of(about)
+        echo = {"event_id": event_id, "stream_id": name, "response_id": response_id}
         self.outbox.say(frames.refusal(error, echo, max(number, 0)))
 
     def refuse_command(self, error: WireError, command: Command) -> None:
+        if isinstance(command, Steer):
+            error = BadSteer.of(error, command)
         self.refuse(
             error,
             event_id=command.event_id,

@@ -1,5 +1,8 @@
 """Control messages of one connection: stop, steer, rate, withdraw. None waits for a stream."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from chat import queries, services
 from chat.engine.notices import QueueChanged, SteerFailed, SteerHeld
 from chat.protocol import lifecycle
@@ -9,6 +12,18 @@ from chat.web import frames
 from chat.web.connection import Connection
 from chat.web.followings import Followings, shown_prompt
 from chat.web.unstored import Unstored
+
+Outcome = TypeVar("Outcome", SteerHeld, SteerFailed)
+
+
+def steering(conversation_id: str) -> str:
+    """Why a connection attends to a conversation: it steered there."""
+    return f"steering {conversation_id}"
+
+
+def _receipt(response_id: str) -> str:
+    """Why a connection attends to a conversation: it waits for a receipt."""
+    return f"receipt of {response_id}"
 
 
 class Control:
@@ -24,6 +39,7 @@ class Control:
     # --- cancel
 
     async def cancel(self, command: Cancel, asker: Asker) -> None:
+        self._unstored.must_be_new(asker)
         await services.remember(self._connection.engine, asker)
         response_id = command.response_id
         if response_id is None:
@@ -37,16 +53,22 @@ class Control:
         target = await services.request_cancel(
             self._connection.engine, asker, response_id, seen if seen >= 0 else None
         )
+        await self._await_end(target, [command.event_id])
+
+    async def _await_end(self, target: queries.Target, event_ids: list[str | None]) -> None:
+        """Have the receipts given, to the cancels with these ids."""
         assert target.response_id is not None and target.conversation_id is not None
-        self._followings.attend(target.conversation_id)
-        self._receipts.setdefault(target.response_id, []).append(command.event_id)
+        self._followings.attend(target.conversation_id, _receipt(target.response_id))
+        self._receipts.setdefault(target.response_id, []).extend(event_ids)
         # It may have ended before the receipt was waited for.
         await self.ended(target.response_id)
 
     async def _response_of(self, event_id: str, asker: Asker) -> str | None:
         """The response of a prompt; one that still waits is withdrawn instead."""
         engine = self._connection.engine
-        response_id = await queries.response_of_event(engine.pool, asker.identity.user_id, event_id)
+        user_id = asker.identity.user_id
+        response_id = self._unstored.response_of(event_id)
+        response_id = response_id or await queries.response_of_event(engine.pool, user_id, event_id)
         if response_id is None:
             dequeued = await services.dequeue(engine, asker, event_id)
             self._say_dequeued(dequeued, event_id, asker.event_id)
@@ -60,7 +82,8 @@ class Control:
         found = await queries.receipt(
             connection.engine.pool, connection.identity.user_id, response_id
         )
-        if found is None:
+        if found is None:  # It was deleted, and its followers are told so.
+            self._taken(response_id)
             return
         stored, kept, text_chars = found
         if stored.ending is None:
@@ -70,7 +93,7 @@ class Control:
         seen = connection.outbox.last_sent(response_id)
         receipt = frames.receipt(stored, kept, text_chars, seen)
         # Taken only now: whoever asked while the question was on its way is answered too.
-        for event_id in self._receipts.pop(response_id, ()):
+        for event_id in self._taken(response_id):
             connection.say_ours(
                 "cancelled",
                 stored.last_number or 0,
@@ -86,11 +109,13 @@ class Control:
         )
         if target.response_id is None or target.response_id == response_id:
             return False
-        asked = self._receipts.pop(response_id, [])
-        self._receipts.setdefault(target.response_id, []).extend(asked)
-        # It may have ended before the receipt was waited for.
-        await self.ended(target.response_id)
+        await self._await_end(target, self._taken(response_id))
         return True
+
+    def _taken(self, response_id: str) -> list[str | None]:
+        """The cancels whose receipts nobody gives but the caller."""
+        self._followings.release(_receipt(response_id))
+        return self._receipts.pop(response_id, [])
 
     def waits_for(self, response_id: str) -> bool:
         return response_id in self._receipts
@@ -98,31 +123,41 @@ class Control:
     # --- steer
 
     async def steer(self, command: Steer, asker: Asker) -> None:
-        outbox = self._connection.outbox
-        accepted: Accepted | None
-        if (steer_id := self._unstored.steer(command)) is not None:
-            accepted = Accepted(steer_id, command.previous_response_id, "")
-        else:
-            done = await services.request_steer(self._connection.engine, asker, command)
-            accepted = Accepted(*done.answer["steer"]) if isinstance(done, Repeated) else done
-        stream = outbox.streams.get(accepted.response_id)
-        outbox.say(
+        accepted = self._unstored.steer(command, asker)
+        if accepted is None:
+            accepted = await self._steer_stored(command, asker)
+        connection = self._connection
+        connection.outbox.say(
             frames.steer_accepted(
                 accepted.steer_id,
                 accepted.response_id,
-                max(outbox.last_sent(accepted.response_id), 0),
-                stream.stream_id if stream else None,
+                max(connection.outbox.last_sent(accepted.response_id), 0),
+                connection.names.of(accepted.response_id, command.previous_response_id),
                 command.event_id,
             )
         )
 
+    async def _steer_stored(self, command: Steer, asker: Asker) -> Accepted:
+        done = await services.request_steer(self._connection.engine, asker, command)
+        if isinstance(done, Repeated):
+            return Accepted(*done.answer["steer"])
+        # Until the successor comes: its beginning may be heard of by the second's look only.
+        self._followings.attend(done.conversation_id, steering(done.conversation_id))
+        return done
+
     def steer_held(self, notice: SteerHeld) -> None:
-        number = max(self._connection.outbox.last_sent(notice.response_id), 0)
-        self._connection.outbox.say(frames.steer_pending(notice, number, None))
+        self._say_of_steer(notice, frames.steer_pending)
 
     def steer_failed(self, notice: SteerFailed) -> None:
-        number = max(self._connection.outbox.last_sent(notice.response_id), 0)
-        self._connection.outbox.say(frames.steer_given_back(notice, number, None))
+        self._say_of_steer(notice, frames.steer_given_back)
+
+    def _say_of_steer(
+        self, notice: Outcome, frame: Callable[[Outcome, int, str | None], str]
+    ) -> None:
+        connection = self._connection
+        self._followings.release(steering(notice.conversation_id))
+        number = max(connection.outbox.last_sent(notice.response_id), 0)
+        connection.outbox.say(frame(notice, number, connection.names.of(notice.response_id)))
 
     # --- the others
 

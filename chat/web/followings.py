@@ -20,13 +20,16 @@ from chat.web.stream import Stream
 
 
 class Followings:
-    """`_joining`: conversations whose snapshot is being read, and what was heard of meanwhile."""
+    """`_attended`: why, besides following, the connection hears of conversations.
+
+    `_joining`: conversations whose snapshot is being read, and what was heard of meanwhile.
+    """
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self._connection = connection
         self.viewer = viewer
         self._followed: set[str] = set()
-        self._attended: set[str] = set()
+        self._attended: dict[str, str] = {}
         self._joining: dict[str, dict[str, int]] = {}
 
     def follows(self, conversation_id: str) -> bool:
@@ -78,6 +81,7 @@ class Followings:
             places, ended = _places(frame["responses"])
         for response_id, last_number in ended.items():
             connection.outbox.mark_ended(response_id, last_number)
+            self._attended.pop(response_id, None)
         self._followed.add(conversation_id)
         self._place(conversation_id, places, heard)
 
@@ -109,14 +113,23 @@ class Followings:
             if stream.conversation_id == conversation_id and not (keep_own and stream.own):
                 outbox.close(stream.response_id)
         if not keep_own:
-            self._attended.discard(conversation_id)
-        if conversation_id not in self._attended:
-            self._connection.engine.audience.unfollow(conversation_id, self.viewer)
+            left = {why: which for why, which in self._attended.items() if which != conversation_id}
+            self._attended = left
+        self._leave_if_unknown(conversation_id)
 
-    def attend(self, conversation_id: str) -> None:
-        """Hear of the conversation for the sake of responses of the connection's own."""
-        self._attended.add(conversation_id)
+    def attend(self, conversation_id: str, reason: str) -> None:
+        """Hear of the conversation for the sake of something of the connection's own in it.
+
+        `reason` names that: the same name releases it. While there are any, the audience asks for
+        the conversation every second.
+        """
+        self._attended[reason] = conversation_id
         self._connection.engine.audience.follow(conversation_id, self.viewer)
+
+    def release(self, reason: str) -> None:
+        conversation_id = self._attended.pop(reason, None)
+        if conversation_id is not None and conversation_id not in self._joining:
+            self._leave_if_unknown(conversation_id)
 
     # --- what comes in
 
@@ -167,7 +180,8 @@ class Followings:
                 stream.held = held
 
     def _leave_if_unknown(self, conversation_id: str) -> None:
-        if conversation_id not in self._followed and conversation_id not in self._attended:
+        known = conversation_id in self._followed or conversation_id in self._attended.values()
+        if not known:
             self._connection.engine.audience.unfollow(conversation_id, self.viewer)
 
     async def _queued(self, conversation_id: str) -> list[dict[str, Any]]:

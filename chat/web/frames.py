@@ -1,10 +1,12 @@
 """Frames that answer a client: errors, the steering events, and our own."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from chat.engine.notices import SteerFailed, SteerHeld
 from chat.protocol.errors import WireError, error_frame
-from chat.protocol.events import encode_json
+from chat.protocol.events import encode_events, encode_json, terminal_event
+from chat.protocol.items import Item
 from chat.protocol.requests import BadSteer
 from chat.queries import StoredResponse
 
@@ -23,9 +25,14 @@ def refusal(error: WireError, echo: dict[str, str | None], number: int = 0) -> s
         error.message,
         number,
     )
-    if echo.get("event_id"):
-        frame["event_id"] = echo["event_id"]
-    return text_of(frame)
+    frame["error"]["type"] = error.type
+    return text_of(_with(frame, event_id=echo.get("event_id"), stream_id=echo.get("stream_id")))
+
+
+def last_event(stored: StoredResponse, output: Sequence[Item], number: int) -> str:
+    """The event that ended a response, made of what is kept of it."""
+    event = terminal_event(stored.as_object(output))
+    return encode_events(stored.info.id, number, [event])[0]
 
 
 def steer_accepted(

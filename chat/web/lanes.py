@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 MAX_WAITING = 100
 MAX_WAITING_BYTES = 32 * 1024 * 1024  # In each lane: what prompts hold must not keep out a stop.
 FINISH_SECONDS = 5.0  # Within this a server expects a connection that closed to be done with.
+ANSWER_SECONDS = 5.0
 
 _READS = (requests.Follow, requests.Unfollow)
 
@@ -55,6 +56,10 @@ class Lanes:
         await self._prompts.stop()
         await self._reads.stop()
         await self._control.finish(FINISH_SECONDS)
+
+    async def answer_prompts(self) -> None:
+        """Nothing more starts: have each prompt that waits told so."""
+        await self._prompts.finish(ANSWER_SECONDS)
 
     def _lane_of(self, command: Command) -> Lane[Work]:
         if isinstance(command, requests.Create):

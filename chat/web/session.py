@@ -11,18 +11,15 @@ from typing import Any
 
 from django.conf import settings
 
-from chat import services
 from chat.access import Identity
 from chat.engine import notices
 from chat.engine.audience import Sighting
 from chat.engine.notices import AnyNotice
 from chat.engine.process import Engine
-from chat.engine.pulse import UNREACHABLE
 from chat.protocol import lifecycle, requests
 from chat.protocol.batch import Batch
 from chat.protocol.errors import BadRequest, Unavailable, WireError
 from chat.protocol.follower import Window
-from chat.services import Asker
 from chat.web import closing
 from chat.web.closing import Closing
 from chat.web.connection import Connection
@@ -100,8 +97,7 @@ class Session:
         finally:
             # Not before: a stop that is still done has the connection hear of its response.
             self._engine.audience.leave(self)
-        for response_id in self._prompting.to_cancel():
-            await self._cancel_quietly(response_id)
+            self._prompting.leave()
         for task in self._tasks:
             task.cancel()
 
@@ -192,6 +188,7 @@ class Session:
                 self._control.steer_failed(notice)
             case notices.QueueChanged():
                 self._control.queue_changed(notice, follows=follows)
+                self._prompting.queue_changed(notice)
             case notices.Removed():
                 self._removed(notice.conversation_id)
             case notices.Typing() if follows and notice.connection_id != self.connection_id:
@@ -230,6 +227,7 @@ class Session:
                     gone, stream_id=stream.stream_id, response_id=stream.response_id
                 )
                 self._prompting.ended(stream.response_id)
+        self._prompting.removed(conversation_id)
         self._followings.forget(conversation_id, keep_own=False)
 
     def _reach_limit(self) -> None:
@@ -244,7 +242,8 @@ class Session:
     async def _settle_and_end(
         self, seconds: float, code: int, reason: WireError | None = None
     ) -> None:
-        await self._prompting.settle(seconds)
+        await self._prompting.settle(seconds, reason)
+        await self._lanes.answer_prompts()
         self._closing.begin(code, reason)
 
     def _failed(self, failure: Failure) -> None:
@@ -258,14 +257,6 @@ class Session:
                 self._closing.begin(closing.SLOW_CONSUMER)
             case Failure.GONE | Failure.FAULT:
                 self._closing.begin(closing.TRY_AGAIN)
-
-    async def _cancel_quietly(self, response_id: str) -> None:
-        try:
-            await services.request_cancel(
-                self._engine, Asker(self.identity, self.connection_id), response_id, None
-            )
-        except (WireError, *UNREACHABLE) as error:
-            logger.warning("A response was not cancelled with its connection: %s", error)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -1,49 +1,73 @@
 """Responses of one connection that are not stored: run here, remembered here, gone with it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.conf import settings
 
 from chat import queries, services
 from chat.engine import prompt
 from chat.engine.ephemeral import EphemeralRun
-from chat.engine.notices import SteerFailed, SteerHeld
+from chat.engine.intents import MAX_PENDING_STEERS
 from chat.engine.prompt import Prompt
 from chat.protocol import ids, lifecycle, transcript
 from chat.protocol.batch import Batch
 from chat.protocol.calls import check_calls
 from chat.protocol.creation import Creation
-from chat.protocol.errors import BadRequest
+from chat.protocol.errors import BadRequest, NotFound
+from chat.protocol.events import Ending
 from chat.protocol.items import REFERENCE, Item, unanswered_calls
-from chat.protocol.memory import Memory
-from chat.protocol.requests import Steer
+from chat.protocol.requests import BadSteer, Steer
 from chat.providers.base import ModelRequest
-from chat.services import Remembered
+from chat.services import Accepted, Asker, Remembered
 from chat.web import frames
 from chat.web.connection import Connection
 from chat.web.outbox import Stream
+from chat.web.remembering import Answered, Remembering, items_of
 
 
 class Unstored:
-    """`_held`: steers of each parent that wait for the client's tool outputs."""
+    """`_meant`: the ids by which a client may mean the response that runs.
+
+    They are its own, and those of the ones that it came from by steers.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._memory = Memory(settings.CHAT.store_false_bytes)
+        self._memory = Remembering(connection)
         self._run: EphemeralRun | None = None
-        self._held: dict[str, list[Item]] = {}
+        self._meant: set[str] = set()
 
     def remembered(self, response_id: str | None) -> Remembered | None:
         """What a parent in memory and those before it said, if it is there."""
-        items = self._memory.get(response_id) if response_id else None
-        return None if response_id is None or items is None else Remembered(response_id, items)
+        items = self._memory.context(response_id) if response_id else None
+        if response_id is None or items is None:
+            return None
+        return Remembered(response_id, [*items, *self._memory.held_items(response_id)])
 
-    async def run(self, creation: Creation, stream_id: str | None) -> None:
+    def used_steers(self, response_id: str) -> None:
+        """A stored child took up the steers that waited."""
+        self._memory.take_held_items(response_id)
+
+    def must_be_new(self, asker: Asker) -> None:
+        """Raises `BadRequest` if the frame's id was that of another one, done here."""
+        self._memory.done_before(asker)
+
+    async def run(self, creation: Creation, asker: Asker, stream_id: str | None) -> None:
         """Run a prompt, and the successors that steers make of it, to the end."""
         connection = self._connection
         await services.check_login(connection.engine, connection.identity)
-        model = await services.choose_model(connection.engine, creation.model)
+        if (done := self._memory.done_before(asker)) is not None:
+            self._answer_again(done, stream_id)
+            return
+        await services.must_be_new(connection.engine, asker)
+        successor: Prompt | None = await self._prompt(creation, asker)
+        assert successor is not None and successor.response_id is not None
+        self._memory.done(asker, Answered(successor.response_id))
+        while successor is not None:
+            successor = await self._run_one(successor, stream_id)
+
+    async def _prompt(self, creation: Creation, asker: Asker) -> Prompt:
+        model = await services.choose_model(self._connection.engine, creation.model)
         items = self._without_references(creation)
         parent_id = creation.previous_response_id
         context = await self._context(parent_id) if parent_id else []
@@ -52,45 +76,92 @@ class Unstored:
         except BadRequest:
             self._memory.evict(parent_id or "")
             raise
-        asked = prompt.of_creation(
+        return prompt.of_creation(
             creation,
-            items=[*self._held.pop(parent_id or "", []), *items],
-            user_id=connection.identity.user_id,
-            username=connection.identity.username,
+            items=[*self._memory.take_held_items(parent_id or ""), *items],
+            user_id=asker.identity.user_id,
+            username=asker.identity.username,
             model=model,
             parent_id=parent_id,
             context=context,
+            event_ids=[asker.event_id] if asker.event_id else [],
+            response_id=ids.response_id(),
         )
-        successor: Prompt | None = asked
-        while successor is not None:
-            successor = await self._run_one(successor, stream_id)
+
+    def _answer_again(self, done: Answered, stream_id: str | None) -> None:
+        """Of what is kept nowhere, the last event is all that there is to show."""
+        frame = self._memory.last_event(done.response_id)
+        if frame is None:
+            raise NotFound("response_not_found", "The answer to this prompt is forgotten.")
+        stream = Stream(done.response_id, None, stream_id=stream_id)
+        self._connection.outbox.say(stream.stamp(frame))
+
+    # --- control
+
+    def response_of(self, event_id: str) -> str | None:
+        """The response that a prompt became here, by the prompt's `event_id`."""
+        return self._memory.response_of(event_id)
 
     def cancel(self, response_id: str, event_id: str | None) -> bool:
         """True: the response is one of this connection's memory, and is stopped."""
         run = self._run
-        if run is None or run.response_id != response_id:
+        if run is None or response_id not in self._meant:
             return False
         clock = self._connection.engine.dispatcher.clock
         run.cancel({"asked_by": self._connection.identity.username, "asked_at": clock()})
         run.cancels.append(event_id)
         return True
 
-    def steer(self, steer: Steer) -> str | None:
-        """The id of the steer that a running response took up; None: it is none of this memory."""
-        run = self._run
-        if run is None or run.response_id != steer.previous_response_id:
+    def steer(self, steer: Steer, asker: Asker) -> Accepted | None:
+        """The steer that a running response took up. None: it is none of this memory."""
+        done = self._memory.done_before(asker)
+        if done is not None and done.steer_id is not None:
+            return Accepted(done.steer_id, done.response_id, "")
+        run, response_id = self._run, steer.previous_response_id
+        if run is None or response_id not in self._meant:
             return None
+        if len(run.steers) >= MAX_PENDING_STEERS:
+            raise BadSteer(
+                "too_many_pending_steers",
+                "Too many steers wait already.",
+                response_id,
+                steer.given,
+            )
         steer_id = ids.steer_id()
-        given = {"steer_id": steer_id, "items": steer.items, "given": steer.given}
-        return steer_id if run.steer(given) else None
+        taken = run.steer(
+            {
+                "steer_id": steer_id,
+                "event_id": asker.event_id,
+                "items": steer.items,
+                "given": steer.given,
+            }
+        )
+        if not taken:
+            raise BadSteer(
+                "response_not_active",
+                "The response has ended: send a prompt.",
+                response_id,
+                steer.given,
+            )
+        self._memory.done(asker, Answered(run.response_id, steer_id))
+        return Accepted(steer_id, run.response_id, "")
+
+    def interrupt(self) -> None:
+        """The connection's time is over."""
+        if self._run is not None:
+            self._run.interrupt()
+
+    # --- one response
 
     async def _run_one(self, asked: Prompt, stream_id: str | None) -> Prompt | None:
         """Run one response. Returns the prompt of its successor, if it was steered."""
         engine, outbox = self._connection.engine, self._connection.outbox
         info = prompt.describe(asked, engine.dispatcher.clock(), store=False)
         stream = outbox.open(Stream(info.id, None, stream_id=stream_id, own=True))
+        self._connection.names.give(info.id, stream_id)
 
         async def show(batch: Batch) -> None:
+            self._memory.shown(info.id, batch.frames[-1])
             await outbox.show(stream, batch.first_number, batch.frames)
 
         async def load() -> ModelRequest:
@@ -107,67 +178,46 @@ class Unstored:
             show=show,
         )
         self._run = run
+        self._meant.add(info.id)
         try:
             ending, output = await engine.dispatcher.host(run, prompt.opening_events(asked, info))
         finally:
             self._run = None
             outbox.close(info.id)
+        if ending.reason != lifecycle.STEERED:
+            self._meant.clear()
         context = [*asked.context, *asked.items, *output]
         if ending.status == lifecycle.FAILED:
             self._memory.evict(asked.parent_id or "")
         else:
-            self._memory.put(info.id, context)
+            self._memory.keep(info.id, context)
         self._say_receipts(run, ending.status)
         return self._successor(run, asked, ending, context)
 
     def _successor(
-        self, run: EphemeralRun, asked: Prompt, ending: Any, context: list[Item]
+        self, run: EphemeralRun, asked: Prompt, ending: Ending, context: list[Item]
     ) -> Prompt | None:
         if not run.steers:
             return None
         if ending.reason != lifecycle.STEERED and ending.status != lifecycle.COMPLETED:
-            self._give_back(run)
+            self._memory.give_back(run.response_id, run.steers)
             return None
-        items = [item for steer in run.steers for item in steer["items"]]
         calls = unanswered_calls(context)
         if calls:
-            self._hold(run, items, list(calls.values()))
+            self._memory.hold(run.response_id, run.steers, list(calls.values()))
             return None
         return Prompt(
             user_id=asked.user_id,
             username=asked.username,
-            items=items,
+            items=items_of(run.steers),
             request=asked.request,
             metadata=asked.metadata,
             model=asked.model,
             parent_id=run.response_id,
             context=context,
+            event_ids=[event_id for steer in run.steers if (event_id := steer["event_id"])],
+            response_id=ids.response_id(),
         )
-
-    def _hold(self, run: EphemeralRun, items: list[Item], calls: list[Item]) -> None:
-        self._held[run.response_id] = items
-        required = [
-            {"type": "function_call_output", "call_id": call["call_id"], "name": call["name"]}
-            for call in calls
-        ]
-        for steer in run.steers:
-            held = SteerHeld("", run.response_id, "", steer["steer_id"], required)
-            number = max(self._connection.outbox.last_sent(run.response_id), 0)
-            self._connection.outbox.say(frames.steer_pending(held, number, None))
-
-    def _give_back(self, run: EphemeralRun) -> None:
-        for steer in run.steers:
-            failed = SteerFailed(
-                "",
-                run.response_id,
-                "",
-                steer["steer_id"],
-                steer["given"],
-                "response_not_active",
-                "The response ended before the input could be used. Send it as a prompt.",
-            )
-            number = max(self._connection.outbox.last_sent(run.response_id), 0)
-            self._connection.outbox.say(frames.steer_given_back(failed, number, None))
 
     def _say_receipts(self, run: EphemeralRun, status: str) -> None:
         number = max(self._connection.outbox.last_sent(run.response_id), 0)
@@ -184,9 +234,9 @@ class Unstored:
             )
 
     async def _context(self, parent_id: str) -> Sequence[Item]:
-        remembered = self.remembered(parent_id)
+        remembered = self._memory.context(parent_id)
         if remembered is not None:
-            return remembered.items
+            return remembered
         engine, identity = self._connection.engine, self._connection.identity
         standing = await queries.standing(engine.pool, identity, response_id=parent_id)
         if standing.parent is None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from chat.models import Conversation, Feedback, Response
+from chat.models import Conversation, Feedback, Log, Response
 from tests.gate import Gate
-from tests.upstream_script import Script, call, done, finish, usage
-from tests.wire.lines import Line, kept, line, said, texts
+from tests.upstream_script import Script, call, chunk, done, finish, usage
+from tests.wire.lines import TERMINAL, Line, kept, line, said, texts
 from tests.wire.locks import holding
 
 TOOL = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
@@ -185,6 +185,39 @@ async def test_feedback_that_could_not_be_written_is_written_when_it_comes_again
         assert (await chat.refusal(event_id="f"))["status"] == 503
     await chat.send("interject:feedback", **asked)
     assert (await chat.until("interject:feedback", event_id="f"))["rating"] == 1
+
+
+# --- what was done once, and is gone
+
+
+@pytest.mark.parametrize("query", ["?interject=1", ""], ids=["ours", "plain"])
+async def test_a_prompt_that_was_withdrawn_is_refused_when_it_comes_again(
+    chat, model, served, account, query
+):
+    conversation = chat.conversation_of(await chat.prompt(model.begins("One ")))
+    asked = {"input": "Never.", "conversation": conversation, "event_id": "p"}
+    await chat.send("response.create", **asked)
+    await chat.until("interject:queued", target_event_id="p")
+    await chat.send("interject:dequeue", target_event_id="p")
+    await chat.until("interject:dequeued")
+    async with line(served, account, query=query) as other:
+        await other.send("response.create", **asked, stream_id="s")
+        frame = await other.refusal()
+        assert (frame["error"]["code"], frame["event_id"]) == ("prompt_withdrawn", "p")
+        assert frame["stream_id"] == "s"
+
+
+async def test_a_prompt_whose_events_are_dropped_is_answered_by_its_last_one(chat, model):
+    prompt = model.answers(
+        Script([chunk("Look."), call(0, "call_1", "look", "{}"), finish("tool_calls"), done()])
+    )
+    first = await chat.answer(prompt, tools=[TOOL], event_id="p")
+    last = chat.events(first["id"])[-1]
+    await kept(lambda: Log.objects.filter(response_id=first["id"]).delete())
+    chat.frames.clear()
+    await chat.send("response.create", input=prompt, tools=[TOOL], event_id="p", stream_id="s")
+    assert await chat.until(*TERMINAL) == {**last, "stream_id": "s"}
+    assert await chat.fence() == []
 
 
 # --- what was done once, and could not be done now

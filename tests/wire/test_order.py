@@ -2,9 +2,14 @@
 
 import asyncio
 
-from chat.models import Response
+from django.utils import timezone
+
+from chat.models import ApiKey, Response
 from tests.gate import Gate
 from tests.wire.lines import TERMINAL, kept, line, said, texts
+from tests.wire.locks import holding
+
+WITH_CONNECTION = {"interject": {"on_disconnect": "cancel"}}
 
 
 async def test_a_connection_runs_one_response_at_a_time_and_further_ones_in_order(chat, model):
@@ -164,9 +169,86 @@ async def test_a_response_ends_with_its_connection_where_that_was_asked(
 ):
     prompt = model.begins("One ")
     async with line(served, account) as first:
-        created = await first.prompt(prompt, interject={"on_disconnect": "cancel"})
+        created = await first.prompt(prompt, **WITH_CONNECTION)
         await first.shown(created, "One ")
         conversation = first.conversation_of(created)
         await chat.follow(conversation)
     await (await model.asked(prompt)).closed()
     assert (await chat.end(created))["status"] == "cancelled"
+
+
+async def test_a_prompt_that_waits_leaves_with_its_connection_where_that_was_asked(
+    served, account, model, chat
+):
+    conversation = chat.conversation_of(await chat.prompt(model.begins("One ")))
+    await chat.follow(conversation)
+    async with line(served, account) as first:
+        asked = {"input": "Never.", "conversation": conversation, "event_id": "p"}
+        await first.send("response.create", **asked, **WITH_CONNECTION)
+        await first.until("interject:queued")
+    left = await chat.until("interject:dequeued")
+    assert (left["target_event_id"], left["reason"]) == ("p", "withdrawn")
+
+
+async def test_a_prompt_that_waited_ends_with_its_connection_where_that_was_asked(
+    served, account, model, chat
+):
+    gate, waiting = Gate(), model.begins("Three ")
+    conversation = chat.conversation_of(await chat.prompt(model.says("One ", "two", gate=gate)))
+    async with line(served, account) as first:
+        await first.send(
+            "response.create", input=waiting, conversation=conversation, **WITH_CONNECTION
+        )
+        await first.until("interject:queued")
+        gate.open()
+        await first.shown((await first.until("response.created"))["response"]["id"], "Three ")
+    await (await model.asked(waiting)).closed()
+
+
+async def test_what_a_steer_makes_ends_with_the_connection_too(served, account, model, chat):
+    steers = [model.begins("Two "), model.begins("Three ")]
+    async with line(served, account) as first:
+        created = await first.prompt(model.begins("One "), **WITH_CONNECTION)
+        await first.shown(created, "One ")
+        for each, steer in zip((first, chat), steers, strict=True):
+            await each.send("response.steer", previous_response_id=created, input=steer)
+            await model.asked(steer)
+    await (await model.asked(steers[-1])).closed()
+
+
+async def test_it_ends_with_its_connection_although_the_key_was_revoked(served, account, model):
+    prompt = model.begins("One ")
+    async with line(served, account) as first:
+        await first.shown(await first.prompt(prompt, **WITH_CONNECTION), "One ")
+        keys = ApiKey.objects.filter(user=account.user)
+        await kept(lambda: keys.update(revoked_at=timezone.now()))
+        assert await first.closing() == 4401
+    await (await model.asked(prompt)).closed()
+
+
+async def test_it_ends_with_a_connection_that_closes_as_it_begins(served, account, model, chat):
+    root = await chat.answer(model.says("One."))
+    conversation = root["conversation"]["id"]
+    await chat.follow(conversation)
+    async with holding() as other:
+        await other.hold("SELECT FROM chat_conversation WHERE id = %s FOR UPDATE", conversation)
+        async with line(served, account) as first:
+            asked = {"input": model.begins("Two "), "previous_response_id": root["id"]}
+            await first.send("response.create", **asked, **WITH_CONNECTION)
+            await other.waited_for()
+    created = (await chat.until("response.created"))["response"]
+    assert (await chat.end(created["id"]))["status"] == "cancelled"
+
+
+async def test_it_ends_with_its_connection_as_soon_as_the_database_lets_it(
+    served, account, model, chat
+):
+    prompt = model.begins("One ")
+    async with holding() as other:
+        async with line(served, account) as first:
+            created = await first.prompt(prompt, **WITH_CONNECTION)
+            await first.shown(created, "One ")
+            await other.hold("SELECT FROM chat_response WHERE id = %s FOR UPDATE", created)
+        await other.turn_away()
+        assert (await model.asked(prompt)).is_open
+    await (await model.asked(prompt)).closed()

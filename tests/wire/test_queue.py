@@ -4,7 +4,7 @@ from typing import Any
 
 from chat.models import WaitingPrompt
 from tests.gate import Gate
-from tests.wire.lines import Line, Model, kept, line, said, texts
+from tests.wire.lines import Line, Model, kept, line, plain, post, said, texts
 
 
 async def busy(chat: Line, model: Model, gate: Gate) -> tuple[str, str]:
@@ -154,3 +154,34 @@ async def test_a_plain_client_waits_in_the_queue_without_being_told(chat, model,
         assert texts((await other.until("response.completed"))["response"]) == "Three."
         assert other.ours() == []
         assert {frame["response_id"] for frame in other.frames} != {first}
+
+
+async def test_a_plain_client_is_told_when_its_prompt_is_withdrawn_elsewhere(
+    chat, model, served, account
+):
+    conversation, _ = await busy(chat, model, Gate())
+    await chat.follow(conversation)
+    async with plain(served, account) as other:
+        asked = {"input": "Never.", "conversation": conversation, "event_id": "p"}
+        await other.send("response.create", **asked, stream_id="s")
+        await chat.until("interject:queued", target_event_id="p")
+        await chat.send("interject:dequeue", target_event_id="p")
+        frame = await other.refusal()
+        assert (frame["status"], frame["error"]["code"]) == (400, "prompt_withdrawn")
+        assert (frame["event_id"], frame["stream_id"]) == ("p", "s")
+        assert texts(await other.answer(model.says("Go on."))) == "Go on."
+
+
+async def test_a_plain_client_is_told_when_the_conversation_of_its_prompt_is_deleted(
+    chat, model, served, account
+):
+    cookie = await kept(account.session_cookie)
+    conversation, _ = await busy(chat, model, Gate())
+    await chat.follow(conversation)
+    async with plain(served, account) as other:
+        asked = {"input": "Never.", "conversation": conversation, "event_id": "p"}
+        await other.send("response.create", **asked)
+        await chat.until("interject:queued", target_event_id="p")
+        await post(served, cookie, f"/conversations/{conversation}/delete")
+        frame = await other.refusal()
+        assert (frame["error"]["code"], frame["event_id"]) == ("conversation_deleted", "p")

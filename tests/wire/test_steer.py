@@ -6,8 +6,12 @@ import pytest
 
 from chat.models import Intent, Response
 from tests.gate import Gate
-from tests.upstream_script import Script, chunk, done, finish, think, usage
+from tests.upstream_script import HANG, Script, call, chunk, done, finish, think, usage
 from tests.wire.lines import TERMINAL, kept, line, plain, said, texts
+from tests.wire.locks import holding
+
+STORED_OR_NOT = pytest.mark.parametrize("store", [True, False], ids=["stored", "not stored"])
+TOOL = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 
 SETTINGS = {
     "instructions": "Rhyme.",
@@ -264,3 +268,34 @@ async def test_too_many_steers_are_given_back(chat, model, served, account):
     assert len(used) + len(back) == 40
     codes = {f["error"]["code"] for f in outcomes if "error" in f}
     assert codes <= {"too_many_pending_steers", "response_already_completed"}
+
+
+@STORED_OR_NOT
+async def test_all_answers_to_a_steer_bear_the_name_of_its_stream(chat, model, store):
+    script = Script([call(0, "call_1", "look", "{}"), chunk("Meanwhile "), HANG])
+    asked = {"tools": [TOOL], "store": store, "stream_id": "s"}
+    response_id = await chat.prompt(model.answers(script), **asked)
+    await chat.until("response.function_call_arguments.delta")
+    steer = {"previous_response_id": response_id, "input": "Gently."}
+    await chat.send("response.steer", **steer)
+    for kind in ("accepted", "pending"):
+        assert (await chat.until(f"response.steer.{kind}"))["stream_id"] == "s"
+    await chat.send("response.steer", **steer)
+    failed = await chat.until("response.steer.failed")
+    assert (failed["stream_id"], failed["steer"]["input"]) == ("s", "Gently.")
+    assert failed["sequence_number"] == max(chat.numbers(response_id))
+
+
+async def test_a_steer_that_cannot_be_kept_now_is_given_back(chat, model):
+    response_id = await chat.prompt(model.begins("One "), stream_id="s")
+    await chat.shown(response_id, "One ")
+    async with holding() as other:
+        await other.hold("SELECT FROM chat_response WHERE id = %s FOR UPDATE", response_id)
+        await chat.send(
+            "response.steer", previous_response_id=response_id, input="Wait.", event_id="e"
+        )
+        await other.turn_away()
+        failed = await chat.until("response.steer.failed", "error")
+    assert (failed["type"], failed["steer"]["input"]) == ("response.steer.failed", "Wait.")
+    assert (failed["error"]["type"], failed["error"]["code"]) == ("server_error", "unavailable")
+    assert (failed["event_id"], failed["stream_id"]) == ("e", "s")

@@ -2,7 +2,7 @@
 
 from chat.models import Conversation, Response
 from tests.gate import Gate
-from tests.upstream_script import refusal
+from tests.upstream_script import HANG, Script, call, chunk, refusal
 from tests.wire.lines import TERMINAL, kept, line, said, texts
 
 
@@ -170,3 +170,109 @@ async def test_a_warm_up_may_be_the_parent_of_what_is_not_stored(chat, model):
     prompt = model.says("Yes.")
     await chat.answer(prompt, store=False, previous_response_id=warmed["id"])
     assert said(await model.asked(prompt)) == [("user", prompt)]
+
+
+# --- frames that come twice
+
+
+async def test_a_prompt_that_comes_twice_is_run_once_and_answered_again(chat, model):
+    prompt = model.says("Once.")
+    first = await chat.answer(prompt, store=False, event_id="p", stream_id="a")
+    assert first["interject"]["event_id"] == "p"
+    last = chat.events(first["id"])[-1]
+    await chat.send("response.create", input=prompt, store=False, event_id="p", stream_id="b")
+    assert await chat.until(*TERMINAL, "error") == {**last, "stream_id": "b"}
+    assert model.times_asked(prompt) == 1
+
+
+async def test_another_payload_under_the_same_id_is_refused(chat, model):
+    prompt = model.says("Once.")
+    response = await chat.answer(prompt, store=False, event_id="p")
+    await chat.answer(prompt, event_id="stored")
+    for kind, fields in (
+        ("response.create", {"input": "Other.", "store": False, "event_id": "p"}),
+        ("response.create", {"input": prompt, "event_id": "p"}),
+        ("response.create", {"input": prompt, "store": False, "event_id": "stored"}),
+        ("interject:cancel", {"response_id": response["id"], "event_id": "p"}),
+    ):
+        await chat.send(kind, **fields)
+        assert (await chat.refusal())["error"]["code"] == "event_id_reused"
+    assert model.times_asked(prompt) == 2
+
+
+async def test_a_steer_that_comes_twice_is_used_once(chat, model):
+    response_id = await chat.prompt(model.begins("One "), store=False)
+    await chat.shown(response_id, "One ")
+    asked = {"previous_response_id": response_id, "input": model.says("Two."), "event_id": "s"}
+    accepted = []
+    for _ in range(2):
+        await chat.send("response.steer", **asked)
+        accepted.append(await chat.until("response.steer.accepted", "response.steer.failed"))
+    await chat.until("response.completed")
+    await chat.send("response.steer", **asked)
+    accepted.append(await chat.until("response.steer.accepted", "response.steer.failed"))
+    assert accepted[0]["steer"] == accepted[1]["steer"] == accepted[2]["steer"]
+    assert [text for _, text in said(await model.asked(asked["input"]))].count(asked["input"]) == 1
+    await chat.send("response.steer", **{**asked, "input": "Other."})
+    failed = await chat.until("response.steer.failed")
+    assert failed["error"]["code"] == "event_id_reused"
+
+
+async def test_it_is_cancelled_by_the_event_id_of_its_prompt_and_after_a_steer(chat, model):
+    steer = model.begins("Two ")
+    first = await chat.prompt(model.begins("One "), store=False, event_id="p")
+    await chat.shown(first, "One ")
+    await chat.send("response.steer", previous_response_id=first, input=steer)
+    await chat.end(first)
+    second = (await chat.until("response.created"))["response"]["id"]
+    await chat.send("interject:cancel", target_event_id="p", event_id="c")
+    assert (await chat.end(second))["status"] == "cancelled"
+    assert (await chat.until("interject:cancelled", event_id="c"))["response_id"] == second
+    await (await model.asked(steer)).closed()
+
+
+# --- bounds
+
+
+async def test_no_more_steers_wait_than_with_what_is_stored(chat, model):
+    response_id = await chat.prompt(model.begins("One "), store=False)
+    await chat.shown(response_id, "One ")
+    for number in range(20):
+        await chat.send("response.steer", previous_response_id=response_id, input=f"{number}")
+    outcomes = [
+        await chat.until("response.steer.accepted", "response.steer.failed") for _ in range(20)
+    ]
+    failed = [each for each in outcomes if each["type"] == "response.steer.failed"]
+    assert {each["error"]["code"] for each in failed} <= {"too_many_pending_steers"}
+    taken = [each["steer"]["previous_response_id"] for each in outcomes if each not in failed]
+    assert taken.count(response_id) <= 16
+    assert [each["steer"]["input"] for each in failed] == [
+        f"{number}" for number, each in enumerate(outcomes) if each in failed
+    ]
+
+
+async def test_steers_that_wait_come_back_when_their_parent_is_forgotten(chat, model):
+    tool = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
+    script = Script([call(0, "call_1", "look", "{}"), chunk("Meanwhile "), HANG])
+    response_id = await chat.prompt(model.answers(script), tools=[tool], store=False)
+    await chat.until("response.function_call_arguments.delta")
+    await chat.send("response.steer", previous_response_id=response_id, input="Gently.")
+    pending = await chat.until("response.steer.pending")
+    await chat.send("response.create", input="?", previous_response_id=response_id, store=False)
+    failed = await chat.until("response.steer.failed")
+    assert failed["steer"] == {**pending["steer"], "input": "Gently."}
+    assert (await chat.refusal())["error"]["code"] == "tool_output_missing"
+
+
+async def test_a_stored_child_takes_up_the_steers_that_wait(chat, model):
+    tool = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
+    script = Script([call(0, "call_1", "look", "{}"), chunk("Meanwhile "), HANG])
+    response_id = await chat.prompt(model.answers(script), tools=[tool], store=False)
+    await chat.until("response.function_call_arguments.delta")
+    await chat.send("response.steer", previous_response_id=response_id, input="Gently.")
+    await chat.until("response.steer.pending")
+    last = model.says("Seen.")
+    output = {"type": "function_call_output", "call_id": "call_1", "output": "seen"}
+    answer = [output, {"role": "user", "content": last}]
+    await chat.answer(answer, previous_response_id=response_id)
+    assert ("user", "Gently.") in said(await model.asked(last))
