@@ -75,8 +75,10 @@ class Viewer:
     @property
     def is_heard(self) -> bool:
         """Whether everything that was sent on this connection was done, or refused."""
-        lanes = self._session._lanes.values() if self._session is not None else ()
-        return not any(lane.waiting or lane._task for lane in lanes)
+        if self._session is None:
+            return True
+        lanes = self._session._lanes
+        return not any(each._task for each in (lanes._prompts, lanes._reads, lanes._control))
 
     # --- waiting
 
