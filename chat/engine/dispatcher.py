@@ -136,7 +136,8 @@ class Dispatcher:
         Whoever asks may be cancelled meanwhile, as a connection closes: what was committed runs.
         """
         self._must_take_more()
-        return await asyncio.shield(self._spawn(self._dispatch(asked)))
+        name = f"start in {asked.conversation_id}"
+        return await asyncio.shield(self._spawn(self._dispatch(asked), name))
 
     async def _dispatch(self, asked: Prompt) -> ResponseInfo | None:
         opening = self.opening(asked)
@@ -232,9 +233,11 @@ class Dispatcher:
             if run.conversation_id == conversation_id:
                 run.fenced()
 
-    def _spawn(self, work: Coroutine[Any, Any, Done]) -> asyncio.Task[Done]:
+    def _spawn(
+        self, work: Coroutine[Any, Any, Done], name: str | None = None
+    ) -> asyncio.Task[Done]:
         """Work that a drain waits for."""
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

@@ -108,7 +108,10 @@ class Prompting:
         if remembered is not None:
             creation = msgspec.structs.replace(creation, previous_response_id=None)
         self._unstored.must_be_new(asker)
-        self._starting = asyncio.create_task(self._create(asker, creation, response_id, remembered))
+        self._starting = asyncio.create_task(
+            self._create(asker, creation, response_id, remembered),
+            name=f"start in {creation.conversation}",
+        )
         self._starting.add_done_callback(_look_at)
         return await asyncio.shield(self._starting)
 
