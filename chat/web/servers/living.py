@@ -34,7 +34,8 @@ def raise_descriptor_limit() -> None:
 async def live(stop_server: Callable[[], Awaitable[None]]) -> None:
     """The engine's life within a server's: started with it, drained on the first signal.
 
-    A second signal ends the waiting for what runs.
+    A second signal ends the waiting for what runs. Raises what kept the engine from starting or
+    stopping: the process's exit status has to tell.
     """
     loop = asyncio.get_running_loop()
     signals: asyncio.Queue[int] = asyncio.Queue()
@@ -55,6 +56,7 @@ async def live(stop_server: Callable[[], Awaitable[None]]) -> None:
         await stopping
     except Exception:
         logger.exception("The engine stopped")
+        raise
     finally:
         await stop_server()
 

@@ -53,5 +53,6 @@ def run(host: str, port: int) -> None:
 
     reactor.callWhenRunning(lambda: _background.add(asyncio.ensure_future(live(stop))))
     server.run()
-    if not server.listening_addresses:
-        sys.exit(1)  # Daphne has said why.
+    broke = any(each.done() and not each.cancelled() and each.exception() for each in _background)
+    if broke or not server.listening_addresses:
+        sys.exit(1)  # Why was said.

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -77,13 +78,15 @@ def run(host: str, port: int) -> None:
     async def stop() -> None:
         server.should_exit = True
 
-    async def serve() -> None:
+    async def serve() -> bool:
         living = asyncio.create_task(live(stop))
         try:
             await server.serve()
         finally:
             living.cancel()
-            await asyncio.gather(living, return_exceptions=True)
+            (outcome,) = await asyncio.gather(living, return_exceptions=True)
             await stop_engine(grace_seconds=0)
+        return not isinstance(outcome, Exception)
 
-    uvloop.run(serve())
+    if not uvloop.run(serve()):
+        sys.exit(1)
