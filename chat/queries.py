@@ -33,14 +33,15 @@ class ParentState(NamedTuple):
 class Standing(NamedTuple):
     """What a prompt finds. `holds`: the asker's login is still good.
 
-    `others_wait`: prompts wait in the conversation and will go on by themselves. `parent_calls`:
-    the `call_id`s of the function calls that the parent ended with.
+    `others_go_on`: prompts wait in the conversation and will go on by themselves, which they do
+    not while the function calls that the parent ended with want their outputs. `parent_calls`:
+    the `call_id`s of those.
     """
 
     holds: bool
     conversation_id: str | None
     queue_length: int
-    others_wait: bool
+    others_go_on: bool
     parent: ParentState | None
     parent_calls: list[str]
 
@@ -88,7 +89,8 @@ async def standing(
     assert row is not None
     holds, found, queue_length, paused, parent_id, *rest, calls = row
     parent = ParentState(parent_id, *rest) if parent_id else None
-    return Standing(holds, found, queue_length, queue_length > 0 and not paused, parent, calls)
+    others_go_on = queue_length > 0 and not paused and not calls
+    return Standing(holds, found, queue_length, others_go_on, parent, calls)
 
 
 class Target(NamedTuple):

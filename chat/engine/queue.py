@@ -51,7 +51,15 @@ WITH removed AS (
 )
 SELECT conversation_id, items FROM removed
 """
-_FIRST = """
+# Where the head of what is shown called functions, only a prompt with the outputs can go on.
+_ANSWERS_CALLS = """
+NOT EXISTS (SELECT FROM chat_item AS call
+             WHERE call.response_id = conversation.shown_id AND call.direction = 'output'
+               AND call.type = 'function_call' AND call.status = 'completed'
+               AND NOT waiting.request->'prompt'->'items' @> jsonb_build_array(jsonb_build_object(
+                   'type', 'function_call_output', 'call_id', call.body->'call_id')))
+"""
+_FIRST = f"""
 SELECT waiting.id, waiting.conversation_id, waiting.user_id, person.username, waiting.event_id,
        waiting.connection_id, waiting.request, conversation.shown_id,
        coalesce(parent.status IN ('queued', 'in_progress'), false)
@@ -63,9 +71,10 @@ SELECT waiting.id, waiting.conversation_id, waiting.user_id, person.username, wa
    AND NOT EXISTS (SELECT FROM intent  -- A steer that is still to be seen to comes first.
                     WHERE intent.response_id = conversation.shown_id AND intent.kind = 'steer'
                       AND NOT intent.payload ? 'held')
+   AND {_ANSWERS_CALLS}
  ORDER BY waiting.id LIMIT 1
 """
-_STRANDED = """
+_STRANDED = f"""
 SELECT DISTINCT waiting.conversation_id
   FROM chat_waitingprompt AS waiting
   JOIN chat_conversation AS conversation ON conversation.id = waiting.conversation_id
@@ -73,6 +82,7 @@ SELECT DISTINCT waiting.conversation_id
   LEFT JOIN chat_response AS parent ON parent.id = conversation.shown_id
  WHERE NOT conversation.queue_paused
    AND (parent.id IS NULL OR parent.ended_at < now() - interval '10 seconds')
+   AND {_ANSWERS_CALLS}
 """
 
 

@@ -6,6 +6,8 @@ A steer that was accepted is applied exactly once, or given back; it is never fo
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from chat import queries
 from chat.database import Pool
 from chat.engine import intents
@@ -127,4 +129,15 @@ def successor_prompt(info: ResponseInfo, steers: Sequence[Intent]) -> Prompt:
         intent_ids=[steer.id for steer in steers],
         connection_ids=sorted({steer.payload["connection_id"] for steer in steers}),
         response_id=ids.response_id(),
+    )
+
+
+async def with_held_steers(pool: Pool, asked: Prompt) -> Prompt:
+    """Steering input that waited for the outputs of the parent's calls goes before the prompt's."""
+    steers = await intents.held(pool, asked.parent_id) if asked.parent_id else []
+    if not steers:
+        return asked
+    items = [item for steer in steers for item in steer.payload["items"]]
+    return msgspec.structs.replace(
+        asked, items=[*items, *asked.items], intent_ids=[steer.id for steer in steers]
     )

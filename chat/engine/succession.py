@@ -19,7 +19,7 @@ from chat.engine.notices import Ended, QueueChanged
 from chat.engine.prompt import Prompt
 from chat.engine.pulse import REFUSED, UNREACHABLE
 from chat.engine.run import Run
-from chat.engine.steering import Steering, successor_prompt
+from chat.engine.steering import Steering, successor_prompt, with_held_steers
 from chat.protocol import lifecycle
 from chat.protocol.errors import Unavailable
 from chat.protocol.events import Ending
@@ -202,6 +202,7 @@ class Succession:
             event_ids=[waiting.event_id],
             connection_ids=[waiting.connection_id],
         )
+        asked = await with_held_steers(self._pool, asked)
         try:
             info = await self._dispatcher.dispatch(asked)
         except Unavailable:

@@ -8,9 +8,10 @@ import psycopg
 from django.conf import settings
 
 from chat import queries, received
-from chat.engine import intents, queue
+from chat.engine import queue
 from chat.engine.process import Engine
 from chat.engine.prompt import Prompt, of_creation
+from chat.engine.steering import with_held_steers
 from chat.protocol import ids, lifecycle
 from chat.protocol.calls import check_calls
 from chat.protocol.creation import Creation
@@ -106,10 +107,10 @@ async def _try_create(
         )
     asked = _prompt(asker, creation, response_id, model, standing)
     waits = parent is not None and parent.status in lifecycle.LIVE
-    if waits or (creation.conversation and not creation.root and standing.others_wait):
+    if waits or (creation.conversation and not creation.root and standing.others_go_on):
         return await _enqueue(engine, asker, asked, standing)
     if parent is not None:
-        asked = await _with_held_steers(engine, asked, parent.id)
+        asked = await with_held_steers(engine.pool, asked)
         check_calls(standing.parent_calls, asked.items)
     elif remembered is not None:
         check_calls(list(unanswered_calls(remembered.items)), asked.items)
@@ -198,17 +199,6 @@ async def announce_queued(engine: Engine, queued: Queued) -> None:
     """
     await engine.succession.announce_queue(queued.conversation_id, None, None, None)
     await engine.succession.next_waiting(queued.conversation_id)
-
-
-async def _with_held_steers(engine: Engine, asked: Prompt, parent_id: str) -> Prompt:
-    """Steering input that waited for tool outputs goes before this prompt's."""
-    steers = await intents.held(engine.pool, parent_id)
-    if not steers:
-        return asked
-    items = [item for steer in steers for item in steer.payload["items"]]
-    return msgspec.structs.replace(
-        asked, items=[*items, *asked.items], intent_ids=[steer.id for steer in steers]
-    )
 
 
 async def _resolve(engine: Engine, asker: Asker, creation: Creation) -> list[Item]:

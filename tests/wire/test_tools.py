@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import psycopg
 import pytest
@@ -181,6 +182,50 @@ async def test_a_steer_of_what_stopped_at_calls_waits_for_their_outputs(chat, mo
         ("tool", "seen"),
         ("user", last),
     ]
+
+
+async def test_prompts_that_wait_do_so_until_the_calls_are_answered(chat, model):
+    gate = Gate()
+    response_id, conversation = await calls_behind(gate, chat, model)
+    waiting, outputs = model.says("Later."), model.says("Seen.")
+    await wait_in(chat, conversation, waiting, "p1")
+    gate.open()
+    await chat.end(response_id)
+    seen = [output("call_1"), {"role": "user", "content": outputs}]
+    assert texts(await chat.answer(seen, conversation=conversation)) == "Seen."
+    created = (await chat.until("response.created"))["response"]
+    assert texts(await chat.end(created["id"])) == "Later."
+    assert [role for role, _ in said(await model.asked(waiting))] == [
+        "user", "assistant", "tool", "user", "assistant", "user",
+    ]  # fmt: skip
+    assert model.times_asked(waiting) == 1
+
+
+async def test_outputs_that_wait_go_before_prompts_that_wait(chat, model):
+    gate = Gate()
+    response_id, conversation = await calls_behind(gate, chat, model)
+    waiting, outputs = model.says("Later."), model.says("Seen.")
+    await wait_in(chat, conversation, waiting, "p1")
+    seen = [output("call_1"), {"role": "user", "content": outputs}]
+    await wait_in(chat, conversation, seen, "p2")
+    gate.open()
+    await chat.end(response_id)
+    for text in ("Seen.", "Later."):
+        created = (await chat.until("response.created"))["response"]
+        assert texts(await chat.end(created["id"])) == text
+
+
+async def calls_behind(gate: Gate, chat: Line, model: Model) -> tuple[str, str]:
+    """A response that has made its call, and ends when the gate opens; its conversation."""
+    calling = [call(0, "call_1", "look", "{}"), gate, finish("tool_calls"), usage(), done()]
+    response_id = await chat.prompt(model.answers(Script(calling)), tools=[TOOL])
+    await chat.until("response.function_call_arguments.delta")
+    return response_id, chat.conversation_of(response_id)
+
+
+async def wait_in(chat: Line, conversation: str, prompt: Any, event_id: str) -> None:
+    await chat.send("response.create", input=prompt, conversation=conversation, event_id=event_id)
+    await chat.until("interject:queued", target_event_id=event_id)
 
 
 async def begin_a_call(chat: Line, model: Model, store: bool) -> str:
