@@ -1,11 +1,14 @@
 """The provider that the settings ask for: upstream if one is named, else the demo."""
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from chat.providers.base import Limits, Provider
 from chat.providers.catalogue import Catalogue
-from chat.providers.chat_completions import ChatCompletionsProvider
 from chat.providers.demo import DemoProvider
+
+# By name: the SDK under it takes a second to load, which every other command would spend as well.
+CHAT_COMPLETIONS = "chat.providers.chat_completions.ChatCompletionsProvider"
 
 
 def configured_catalogue() -> Catalogue:
@@ -24,6 +27,7 @@ def _provider() -> Provider:
         line_bytes=chat.line_bytes,
         answer_chars=chat.answer_chars,
     )
-    return ChatCompletionsProvider(
+    provider: Provider = import_string(CHAT_COMPLETIONS)(
         base_url=settings.OPENAI_BASE_URL, api_key=settings.OPENAI_API_KEY, limits=limits
     )
+    return provider
