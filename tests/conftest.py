@@ -6,29 +6,19 @@ import pytest
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 
-from tests.service import Account, Service, new_account
+from tests.service import LARGEST_FRAME_BYTES, Account, Service, new_account
 from tests.upstream import Upstream
 
 ORDER = {"engine": 0, "browser": 1}
-FAST_DEMO = {"CHAT_DEMO_WORDS_PER_SECOND": "600"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests come first, and which stay together when they run side by side (`-n`).
+    """An engine in a test's own loop comes first, while no other process uses the database: any
+    process may see to what another one left, and would answer by its own provider.
 
-    An engine in a test's own loop comes first, while no other process uses the database: any
-    process may see to what another one left, and would answer by its own provider. Each process of
-    the run has a database of its own, and keeps this order.
-
-    One browser is enough: two keep two cores from everything else. Elsewhere a file's tests share
-    the service that they start.
+    Each process of the run has a database of its own, and keeps this order.
     """
     items.sort(key=lambda item: ORDER.get(item.path.parent.name, len(ORDER)))
-    for item in items:
-        in_browser = item.path.parent.name == "browser"
-        server = getattr(item, "callspec", None) and item.callspec.params.get("served")
-        group = "browser" if in_browser else f"{item.path.name} {server or ''}"
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +51,11 @@ def database(django_db_setup, django_db_blocker) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def service(database) -> Iterator[Service]:
     """The service as `make run` serves it: Daphne, and a demo that speaks fast."""
-    running = Service("daphne", FAST_DEMO).start()
+    settings = {
+        "CHAT_DEMO_WORDS_PER_SECOND": "600",
+        "CHAT_MAX_FRAME_BYTES": str(LARGEST_FRAME_BYTES),
+    }
+    running = Service("daphne", settings).start()
     yield running
     running.stop()
 

@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30
 STOP_SECONDS = 20
 PASSWORD = "correct horse battery staple"
+LARGEST_FRAME_BYTES = 400 * 1024  # That a page may send.
 
 
 def database_url() -> str:

@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any
 
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db import OperationalError
 from django.db.models import Q, QuerySet
@@ -24,10 +25,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from chat import services
 from chat.models import Conversation
 from chat.protocol.errors import NotFound, Unavailable
+from chat.web import modules
 from chat.web.forms import TitleForm
 
 CONVERSATIONS_A_PAGE = 30
 MAX_SEARCH_CHARS = 200
+MAX_PROMPT_BYTES = 1024 * 1024  # More than models read.
+FRAME_ROOM_BYTES = 512  # What a frame holds beside its prompt: its type, and ids.
 
 
 View = Callable[..., HttpResponse]
@@ -71,6 +75,7 @@ def _chat_page(request: HttpRequest, shown: Conversation | None) -> HttpResponse
         "conversation": _row(shown) if shown else None,
         "conversations": _list(request, "", ""),
         "models": async_to_sync(services.available_models)(),
+        "max_prompt_bytes": min(MAX_PROMPT_BYTES, settings.CHAT.max_frame_bytes - FRAME_ROOM_BYTES),
         "addresses": {
             "home": reverse("home"),
             "conversations": reverse("conversations"),
@@ -80,7 +85,10 @@ def _chat_page(request: HttpRequest, shown: Conversation | None) -> HttpResponse
             "sign_in": reverse("account_login"),
         },
     }
-    return render(request, "chat/page.html", {"page": page, "title": shown.title if shown else ""})
+    title = shown.title if shown else ""
+    return render(
+        request, "chat/page.html", {"page": page, "title": title, "modules": modules.imported()}
+    )
 
 
 @require_http_methods(["GET", "POST"])

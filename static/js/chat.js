@@ -17,7 +17,6 @@ import { draftKey, outboxKey, recall, remember } from "./storage.js";
 /** @typedef {import("./api.js").Api} Api */
 
 const TYPING_EVERY_MILLISECONDS = 3_000;
-const MAX_PROMPT_BYTES = 2 ** 20; // more than models read; servers take frames of 16 MiB by default
 /** Notices about a text that was not sent: they are over when one was. */
 const UNSENT = new Set(["prompt_too_long", "not_sent"]);
 const HTTP = /^http/;
@@ -33,13 +32,15 @@ export class Chat extends EventTarget {
 
   /**
    * @param {Api} api
-   * @param {{user: string, models: string[], conversation: import("./api.js").Row | null}} page
+   * @param {{user: string, models: string[], max_prompt_bytes: number,
+   *   conversation: import("./api.js").Row | null}} page
    */
   constructor(api, page) {
     super();
     this.api = api;
     this.user = page.user;
     this.models = page.models;
+    this.maxPromptBytes = page.max_prompt_bytes;
     this.model = known(page.models, recall("local", "model"));
     this.session = new Session(page.conversation?.id ?? "", newId);
     this.session.conversation.title = page.conversation?.title ?? "";
@@ -244,10 +245,10 @@ export class Chat extends EventTarget {
   /** @param {string} text */
   #isTooLong(text) {
     const bytes = new TextEncoder().encode(JSON.stringify(text)).length;
-    if (bytes <= MAX_PROMPT_BYTES) return false;
+    if (bytes <= this.maxPromptBytes) return false;
     this.note({
       code: "prompt_too_long",
-      message: `This has ${bytes.toLocaleString()} bytes; up to ${MAX_PROMPT_BYTES.toLocaleString()} can be sent at once.`,
+      message: `This has ${bytes.toLocaleString()} bytes; up to ${this.maxPromptBytes.toLocaleString()} can be sent at once.`,
     });
     return true;
   }

@@ -38,8 +38,10 @@ class Chat:
 
     async def begin(self, text: str = ENDLESS) -> None:
         """Prompt, and wait for the first words of the answer."""
+        before = await self.answers.count()
         await self.say(text)
-        await expect(self.texts.last).not_to_be_empty()
+        await expect(self.answers).to_have_count(before + 1)
+        await expect(self.answers.last.locator("> chat-markdown").last).not_to_be_empty()
 
     async def ends(self, status: str = "completed") -> None:
         await expect(self.answers.last).to_have_attribute("data-status", status, timeout=60_000)

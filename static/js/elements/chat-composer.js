@@ -54,6 +54,12 @@ export class ChatComposer extends ChatElement {
     this.#area?.focus();
   }
 
+  /** @override An edit is taken at once: what is written before the next frame would be lost. */
+  schedule() {
+    if (this.chat.editing === this.#edited) super.schedule();
+    else this.update();
+  }
+
   /** @override */
   update() {
     this.#followEdit();
