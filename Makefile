@@ -27,7 +27,7 @@ run: $(VENV)/run static/dist/made ## Start everything and serve on HOST and PORT
 
 .PHONY: test
 test: $(VENV)/dev static/dist/made ## Run the tests; ARGS go to pytest
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" node --test "tests/js/*.test.js"
 
 .PHONY: test-browser

@@ -1,8 +1,10 @@
 """An engine in the test's own loop: real Postgres, real upstream, a layer that may misbehave."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 
 import pytest
+import uvloop
 
 from chat.access import Identity
 from chat.database import make_pool
@@ -13,6 +15,11 @@ from chat.providers.chat_completions import ChatCompletionsProvider
 from tests.engine.faulty_layer import FaultyLayer
 from tests.service import Account
 from tests.upstream import Upstream
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the service runs on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from tests.upstream_script import Every, Script, chunk, done, finish, usage
 SCHEDULES = 1_000
 AT_ONCE = 40
 SECONDS = 60
+LOOK_SECONDS = 0.1
 
 JOINED = """
 SELECT response.id, response.status,
@@ -126,13 +127,16 @@ class Schedule:
         while True:
             async with self.engine.pool.connection() as connection:
                 row = await (await connection.execute(BUSY, [self.conversation_id] * 3)).fetchone()
-            heard = all(viewer.is_heard for viewer in self.viewers) and not self._starts()
-            if heard and was_heard and row == (0, 0, 0):
+            heard = row == (0, 0, 0) and self._is_heard()
+            if heard and was_heard:
                 return
             late = asyncio.get_running_loop().time() > deadline
-            assert not late, f"seed {self.seed} goes on: {row}, heard {heard}, {await self.rows()}"
+            assert not late, f"seed {self.seed} goes on: {row}, {await self.rows()}"
             was_heard = heard
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _is_heard(self) -> bool:
+        return all(viewer.is_heard for viewer in self.viewers) and not self._starts()
 
     def _starts(self) -> bool:
         """Whether a response is being started, perhaps for a connection that is gone."""

@@ -33,6 +33,7 @@ class Viewer:
         self._texts_by_item: dict[str, dict[str, str]] = {}
         self._changed = asyncio.Event()
         self._session: Session | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     # --- the connection
 
@@ -122,6 +123,8 @@ class Viewer:
     async def _close(self, code: int) -> None:
         self.closed_with = code
         self._changed.set()
+        # As a server does, and not here: the session ends tasks of its own, of which this is one.
+        self._leaving = asyncio.create_task(self.drop())
 
     def _apply(self, frame: dict[str, Any]) -> None:
         kind = frame["type"]

@@ -9,10 +9,10 @@ import pytest
 from tests.gate import Gate
 from tests.service import Service
 from tests.upstream import Upstream
-from tests.wire.lines import Line, Model, line, texts
+from tests.wire.lines import TERMINAL, Line, Model, line, texts
 
-LIFETIME_MINUTES = "0.02"
 GOING_AWAY, RESTARTING = 1001, 1012
+REACHED = "websocket_connection_limit_reached"
 
 
 def serve(server: str, upstream: Upstream, **settings: str) -> Iterator[Service]:
@@ -30,10 +30,10 @@ def serve(server: str, upstream: Upstream, **settings: str) -> Iterator[Service]
     running.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def short(served: Service, upstream: Upstream) -> Iterator[Service]:
     """A service whose connections last for a second."""
-    yield from serve(served.server, upstream, CHAT_CONNECTION_MINUTES=LIFETIME_MINUTES)
+    yield from serve(served.server, upstream, CHAT_CONNECTION_MINUTES="0.02")
 
 
 async def test_after_its_time_a_connection_is_closed_and_what_runs_may_finish(
@@ -43,12 +43,33 @@ async def test_after_its_time_a_connection_is_closed_and_what_runs_may_finish(
     async with line(short, account) as idle, line(short, account) as busy:
         response_id = await busy.prompt(model.says("One ", "two", gate=gate))
         error = (await idle.refusal())["error"]
-        assert error["code"] == "websocket_connection_limit_reached"
+        assert error["code"] == REACHED
         assert await idle.closing() == GOING_AWAY
         gate.open()
         assert texts(await busy.end(response_id)) == "One two"
-        assert (await busy.refusal())["error"]["code"] == "websocket_connection_limit_reached"
+        assert (await busy.refusal())["error"]["code"] == REACHED
         assert await busy.closing() == GOING_AWAY
+
+
+@pytest.mark.parametrize("store", [True, False], ids=["stored", "not stored"])
+async def test_what_runs_may_finish_and_what_waits_is_refused(short, account, model, store):
+    gate = Gate()
+    # The idle one is the later: when its time is over, so is the other's.
+    async with line(short, account) as busy, line(short, account) as idle:
+        response_id = await busy.prompt(model.says("One ", "two", gate=gate), store=store)
+        waiting = [model.says(f"{number}") for number in range(3)]
+        for number, prompt in enumerate(waiting):
+            await busy.send("response.create", input=prompt, store=store, event_id=f"p{number}")
+        assert (await idle.refusal())["error"]["code"] == REACHED
+        assert await idle.closing() == GOING_AWAY
+        gate.open()
+        ended = (await busy.until(*TERMINAL))["response"]
+        assert (ended["id"], texts(ended)) == (response_id, "One two")
+        assert await busy.closing() == GOING_AWAY
+    refused = [each for each in busy.frames if each["type"] == "error"]
+    assert {each["error"]["code"] for each in refused} == {REACHED}
+    assert [each.get("event_id") for each in refused] == ["p0", "p1", "p2", None]
+    assert [model.times_asked(prompt) for prompt in waiting] == [0, 0, 0]
 
 
 @pytest.fixture
