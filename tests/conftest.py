@@ -52,7 +52,7 @@ def database(django_db_setup, django_db_blocker) -> Iterator[None]:
 def service(database) -> Iterator[Service]:
     """The service as `make run` serves it: Daphne, and a demo that speaks fast."""
     settings = {
-        "CHAT_DEMO_WORDS_PER_SECOND": "600",
+        "CHAT_DEMO_WORDS_PER_SECOND": "1200",
         "CHAT_MAX_FRAME_BYTES": str(LARGEST_FRAME_BYTES),
     }
     running = Service("daphne", settings).start()

@@ -5,8 +5,11 @@ from typing import Any
 
 from playwright.async_api import Locator, Page, expect
 
-# Goes on for minutes: what a test does to it happens in mid-stream.
+# Goes on for half a minute: what a test does to it happens in mid-stream.
 ENDLESS = "A slow and long one, please"
+HAS_ENDED = (
+    "status => [...document.querySelectorAll('article.answer')].at(-1)?.dataset.status === status"
+)
 STOPPED = re.compile(r"Stopped after [\d,]+ tokens?")
 
 
@@ -44,7 +47,8 @@ class Chat:
         await expect(self.answers.last.locator("> chat-markdown").last).not_to_be_empty()
 
     async def ends(self, status: str = "completed") -> None:
-        await expect(self.answers.last).to_have_attribute("data-status", status, timeout=60_000)
+        # Not by an expectation, which looks every half second.
+        await self.page.wait_for_function(HAS_ENDED, arg=status, timeout=60_000)
 
     async def stop(self) -> None:
         await self.box.press("Escape")

@@ -26,7 +26,7 @@ from tests.upstream_script import Every, Script, chunk, done, finish, usage
 SCHEDULES = 1_000
 AT_ONCE = 40
 SECONDS = 60
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.25
 
 JOINED = """
 SELECT response.id, response.status,
