@@ -52,7 +52,7 @@ SELECT (SELECT count(*) FROM chat_response WHERE conversation_id = %s AND ended_
 def words_for(prompt: str) -> list[str]:
     """What upstream says to a prompt: a text that no other prompt gets, word by word."""
     said = random.Random(prompt)
-    return [f"{said.choice('abcdefgh')}{number}é " for number in range(said.randint(5, 60))]
+    return [f"{said.choice('abcdefgh')}{number}é " for number in range(said.randint(5, 40))]
 
 
 def answer(seen: Seen) -> Script:
