@@ -1,16 +1,18 @@
 """The demo: an ordinary provider that says what it is."""
 
+import asyncio
 import re
-import time
 
 import pytest
 
 from chat.providers.base import TextDelta
 from chat.providers.demo import DemoProvider
+from tests.hasty_loop import in_no_time
 from tests.providers.reading import Heard, asking, hear
 from tests.providers.test_chat_messages import message
 
 FAST = 1_000_000.0
+WORDS = 100
 
 
 async def said(prompt: str, **settings: object) -> Heard:
@@ -116,28 +118,31 @@ async def test_odd_prompts_are_survived():
     assert (await hear(DemoProvider(FAST), asking(items=[]))).finish == "stop"
 
 
-async def pace(provider: DemoProvider, prompt: str, words: int) -> float:
-    """Words a second, over so many words."""
-    began = time.monotonic()
-    heard = 0
+async def pace(provider: DemoProvider, prompt: str) -> float:
+    """Words a second."""
+    loop = asyncio.get_running_loop()
+    began, heard = loop.time(), 0
     async with provider.stream(asking(prompt)) as batches:
         async for batch in batches:
             heard += sum(isinstance(delta, TextDelta) for delta in batch)
-            if heard > words:
+            if heard > WORDS:
                 break
-    return words / (time.monotonic() - began)
+    return (heard - 1) / (loop.time() - began)
 
 
-async def test_it_keeps_its_pace():
-    assert 120 < await pace(DemoProvider(300), "Hello", 100) < 330
+def test_it_keeps_its_pace():
+    assert in_no_time(pace(DemoProvider(300), "Hello")) == pytest.approx(300)
 
 
-async def test_slow_is_a_tenth_of_the_pace():
-    assert 40 < await pace(DemoProvider(1000), "slow", 30) < 110
+def test_slow_is_a_tenth_of_the_pace():
+    assert in_no_time(pace(DemoProvider(300), "slow")) == pytest.approx(30)
 
 
-async def test_a_late_reader_gets_all_that_is_due_at_once():
-    async with DemoProvider(200).stream(asking()) as batches:
-        await anext(batches)
-        time.sleep(0.2)  # noqa: ASYNC251
-        assert len(await anext(batches)) >= 30
+def test_a_late_reader_gets_all_that_is_due_at_once():
+    async def read_late() -> int:
+        async with DemoProvider(200).stream(asking()) as batches:
+            await anext(batches)
+            asyncio.get_running_loop().now += 0.2
+            return len(await anext(batches))
+
+    assert in_no_time(read_late()) == 40

