@@ -23,6 +23,7 @@ from chat.protocol.deltas import (
 )
 from chat.protocol.items import FUNCTION_CALL, MESSAGE, REASONING, Item
 from chat.protocol.parts import ARGUMENTS, REFUSAL, SUMMARY, TEXT, Part
+from chat.protocol.transcript import chars
 
 Event = dict[str, Any]
 
@@ -54,6 +55,15 @@ class Coalescer:
         self._call_index: int | None = None
         self._late_calls: dict[int, list[ToolCallDelta]] = {}
         self._late_text: list[tuple[str, str]] = []
+
+    def resume(self, output: list[Item], item: Item | None, part: Part | None) -> None:
+        """Stand where another one's events left off, before anything was fed.
+
+        `item` and `part`: what is open; its parts that are closed stand in the item.
+        """
+        self.output = output
+        self._item, self._part = item, part
+        self.chars = chars([*output, *([item] if item else [])]) + len(part.text if part else "")
 
     @property
     def said(self) -> bool:
