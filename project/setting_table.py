@@ -146,6 +146,12 @@ class Chat:
         "The server that hosts it: `daphne` or `uvicorn`.",
         check=one_of("daphne", "uvicorn"),
     )
+    dispatch: str = setting(
+        "inline",
+        "Who runs responses: `inline`, the process that took the prompt; or `worker`, any "
+        "`manage.py run_worker`, which needs `REDIS_URL` to be quick.",
+        check=one_of("inline", "worker"),
+    )
     demo_words_per_second: float = setting(
         30.0, "How fast the demo provider speaks.", check=above_zero
     )
@@ -162,7 +168,10 @@ class Chat:
         45, "How often what was said is kept, then shown.", check=between(1, 5_000)
     )
     lease_seconds: float = setting(
-        15.0, "How long a process owns a response without renewing.", check=at_least(0.5)
+        12.0,
+        "How long a process owns a response without renewing. Some seconds after that, another one "
+        "takes over what a dead process ran.",
+        check=at_least(0.5),
     )
     window_bytes: int = setting(
         64 * KIB,

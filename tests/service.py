@@ -83,44 +83,38 @@ def new_account() -> Account:
     return Account(user, key)
 
 
-class Service:
-    """One `manage.py serve`. `settings` are environment variables of its own."""
+class Process:
+    """One `manage.py` command in a process of its own. `settings` are environment variables."""
 
-    def __init__(self, server: str, settings: Mapping[str, str] | None = None) -> None:
-        self.server = server
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.ws_url = f"ws://127.0.0.1:{self.port}/v1/responses"
+    def __init__(self, *command: str, settings: Mapping[str, str] | None = None) -> None:
+        self._command = command
         self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> "Service":
-        environment = {
-            **os.environ,
-            "DATABASE_URL": database_url(),
-            "PORT": str(self.port),  # The origins that may bring a cookie follow from it.
-            **self._settings,
-        }
+    def spawn(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "manage.py", "serve", "--server", self.server,
-             "--port", str(self.port)],
-            cwd=ROOT, env=environment,
-        )  # fmt: skip
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.server} did not start")
-            time.sleep(0.05)
-        return self
+            [sys.executable, "-W", "ignore", "manage.py", *self._command],
+            cwd=ROOT,
+            env={**os.environ, "DATABASE_URL": database_url(), **self._settings},
+        )
 
     @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def signal(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it where it stands."""
+        self.signal(signal.SIGKILL)
+        self.wait()
 
     def wait(self, seconds: float = STOP_SECONDS) -> int:
         """Wait until the process has ended. Returns its exit status."""
@@ -142,6 +136,47 @@ class Service:
             self._process.kill()
             self._process.wait()
             raise
+
+
+class Worker(Process):
+    """One `manage.py run_worker`."""
+
+    def __init__(
+        self, settings: Mapping[str, str] | None = None, *, concurrency: int = 100
+    ) -> None:
+        super().__init__("run_worker", "--concurrency", str(concurrency), settings=settings)
+
+    def start(self) -> "Worker":
+        """Returns at once: what waits for a worker waits for this one as well."""
+        self.spawn()
+        return self
+
+
+class Service(Process):
+    """One `manage.py serve`."""
+
+    def __init__(self, server: str, settings: Mapping[str, str] | None = None) -> None:
+        self.server = server
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.ws_url = f"ws://127.0.0.1:{self.port}/v1/responses"
+        # The origins that may bring a cookie follow from the port.
+        super().__init__(
+            "serve", "--server", server, "--port", str(self.port),
+            settings={"PORT": str(self.port), **(settings or {})},
+        )  # fmt: skip
+
+    def start(self) -> "Service":
+        self.spawn()
+        self.wait_until_it_answers()
+        return self
+
+    def wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if not self.is_running or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.server} did not start")
+            time.sleep(0.05)
 
     def get(self, path: str) -> tuple[int, Any]:
         """GET a JSON page: its status, and what it says."""

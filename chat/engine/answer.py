@@ -26,7 +26,8 @@ Clock = Callable[[], float]
 class Answer:
     """`clock` gives seconds of the epoch. `on_gathered` is called when there is something new.
 
-    `turn` is awaited before more is read, while the model has not finished.
+    `turn` is awaited before more is read, while the model has not finished. `coalescer`: what was
+    said before.
     """
 
     def __init__(
@@ -35,8 +36,9 @@ class Answer:
         clock: Clock,
         on_gathered: Callable[[], None],
         turn: Callable[[], Awaitable[None]] | None = None,
+        coalescer: Coalescer | None = None,
     ) -> None:
-        self.coalescer = Coalescer()
+        self.coalescer = coalescer or Coalescer()
         self.stop_reason: str | None = None
         self.error: dict[str, Any] | None = None
         self.first_delta_at: float | None = None

@@ -2,18 +2,19 @@
 
 Owns the list of viewers by conversation. Hands kept batches and notices to them, and asks Postgres
 once a second, for all of them together, what there is that they may not know of: responses, log
-heads, and whether they may still look.
+heads, and whether they may still look. Tells the processes that run what is followed here to send
+it.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from chat import access
 from chat.access import Identity
 from chat.database import Pool
-from chat.engine.notices import AnyNotice, Removed
+from chat.engine.notices import AnyNotice, Owned, Removed, Started
 from chat.engine.pulse import UNREACHABLE
 from chat.protocol.batch import Batch
 
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 _NOBODY: frozenset["Viewer"] = frozenset()
 
 LOOK_SECONDS = 1.0
+# Of those who begin to follow at the same time, one question is asked.
+SEEK_SECONDS = 0.005
 # Responses that ended this long before the last look are looked at again: clocks and commits are
 # not ordered alike.
 OVERLAP_SECONDS = 5.0
@@ -30,11 +33,19 @@ _LOOK = """
 SELECT response.conversation_id, response.id, response.status, response.connection_ids,
        coalesce(response.last_number,
                 (SELECT log.last_number FROM log WHERE log.response_id = response.id
-                  ORDER BY log.first_number DESC LIMIT 1), -1)
+                  ORDER BY log.first_number DESC LIMIT 1), -1),
+       coalesce(lease.owner, '')
   FROM chat_response AS response
+  LEFT JOIN lease ON lease.response_id = response.id
  WHERE (response.status IN ('queued', 'in_progress') OR response.ended_at > to_timestamp(%s))
    AND (response.conversation_id = ANY(%s) OR response.connection_ids && %s::varchar[])
  ORDER BY response.created_at
+"""
+_RUNNERS = """
+SELECT response.conversation_id, lease.owner
+  FROM chat_response AS response JOIN lease ON lease.response_id = response.id
+ WHERE response.conversation_id = ANY(%s) AND response.status IN ('queued', 'in_progress')
+   AND lease.owner <> ''
 """
 _OWNERS = """
 SELECT id, owner_id, extract(epoch FROM clock_timestamp())::float8
@@ -43,13 +54,17 @@ SELECT id, owner_id, extract(epoch FROM clock_timestamp())::float8
 
 
 class Sighting(NamedTuple):
-    """A response that is running or ended lately, as the database has it."""
+    """A response that is running or ended lately, as the database has it.
+
+    `owner`: the process that runs it, if one does.
+    """
 
     conversation_id: str
     response_id: str
     status: str
     connection_ids: list[str]
     last_number: int
+    owner: str
 
 
 class Viewer(Protocol):
@@ -66,25 +81,34 @@ class Viewer(Protocol):
 
 
 class Audience:
-    """The viewers of this process."""
+    """The viewers of this process.
+
+    `ask` has a process send what it keeps of some conversations, for a while.
+    """
 
     def __init__(self, pool: Pool) -> None:
+        self.ask: Callable[[str, Sequence[str]], None] = lambda process_id, conversations: None
         self._pool = pool
         self._by_connection: dict[str, Viewer] = {}
         self._by_conversation: dict[str, set[Viewer]] = {}
         self._followed: dict[Viewer, set[str]] = {}
         self._by_response: dict[str, Viewer] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._looked_at = 0.0
         self._left = asyncio.Event()
+        self._sought: set[str] = set()
+        self._seek = asyncio.Event()
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._look_every_second(), name="audience")
+        self._tasks = [
+            asyncio.create_task(self._look_every_second(), name="audience"),
+            asyncio.create_task(self._seek_runners(), name="runners"),
+        ]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def enter(self, viewer: Viewer) -> None:
         self._by_connection[viewer.connection_id] = viewer
@@ -98,7 +122,11 @@ class Audience:
 
     def follow(self, conversation_id: str, viewer: Viewer) -> None:
         """From here on nothing of the conversation passes the viewer by."""
-        self._by_conversation.setdefault(conversation_id, set()).add(viewer)
+        if conversation_id not in self._by_conversation:
+            self._by_conversation[conversation_id] = set()
+            self._sought.add(conversation_id)
+            self._seek.set()
+        self._by_conversation[conversation_id].add(viewer)
         self._followed.setdefault(viewer, set()).add(conversation_id)
 
     def unfollow(self, conversation_id: str, viewer: Viewer) -> None:
@@ -133,12 +161,20 @@ class Audience:
                 expecting.offer(batch, frames)
 
     def tell(self, notice: AnyNotice) -> None:
+        if isinstance(notice, Started | Owned) and notice.owner:
+            self._ask_runner(notice)
         viewers = set(self._by_conversation.get(notice.conversation_id, _NOBODY))
         for connection_id in notice.meant_for():
             if connection_id in self._by_connection:
                 viewers.add(self._by_connection[connection_id])
         for viewer in viewers:
             viewer.notice(notice)
+
+    def _ask_runner(self, notice: Started | Owned) -> None:
+        """A response began to run: its events are wanted here if anybody follows."""
+        meant = not self._by_connection.keys().isdisjoint(notice.meant_for())
+        if meant or notice.conversation_id in self._by_conversation:
+            self.ask(notice.owner, [notice.conversation_id])
 
     async def send_away(self, seconds: float) -> None:
         """The process stops: have every viewer leave, within bounds."""
@@ -151,6 +187,29 @@ class Audience:
                     await self._left.wait()
             except TimeoutError:
                 logger.info("%d connections did not close in time", len(self._by_connection))
+
+    async def _seek_runners(self) -> None:
+        """Who runs what is followed since just now: the second's look would come late for it."""
+        while True:
+            await self._seek.wait()
+            await asyncio.sleep(SEEK_SECONDS)
+            self._seek.clear()
+            sought, self._sought = self._sought, set()
+            try:
+                async with self._pool.connection() as connection:
+                    cursor = await connection.execute(_RUNNERS, (list(sought),))
+                    self._ask_runners(set(await cursor.fetchall()))
+            except UNREACHABLE as error:
+                logger.debug("Postgres is away, the next look asks: %s", error)
+            except Exception:
+                logger.exception("Who runs what is followed could not be asked")
+
+    def _ask_runners(self, running: Iterable[tuple[str, str]]) -> None:
+        by_owner: dict[str, list[str]] = {}
+        for conversation_id, owner in running:
+            by_owner.setdefault(owner, []).append(conversation_id)
+        for owner, conversations in by_owner.items():
+            self.ask(owner, conversations)
 
     async def _look_every_second(self) -> None:
         while True:
@@ -182,6 +241,7 @@ class Audience:
             cursor = await connection.execute(_LOOK, (since, asked, list(self._by_connection)))
             rows = await cursor.fetchall()
         self._looked_at = now
+        self._ask_runners({(row[0], row[5]) for row in rows if row[5]})
         self._show_out(asked, {row[0]: row[1] for row in owned})
         for row in rows:
             self._tell_sighting(Sighting(*row))

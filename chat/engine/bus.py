@@ -1,21 +1,24 @@
-"""The bus: the channel layer, as what it is — at most once.
+"""The bus: kept events and notices, to the followers here and, by the channel layer, elsewhere.
 
-Carries kept events to this process's followers, one message a pulse, and notices to all. It
-may lose, double or reorder anything: followers see what is missing and read the log. It never makes
-anybody wait: what cannot be sent in time is dropped, the oldest first.
+Followers in this process get everything at once. To another process goes one message a pulse, with
+what its followers want of all that was kept; notices, which are rare, go to a group of all
+processes. The layer may lose, double or reorder anything, and may be dead: followers see what is
+missing and read the log. It never makes anybody wait: what cannot be sent in time is dropped, the
+oldest first.
 """
 
 import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from channels.exceptions import ChannelFull
 from channels.layers import BaseChannelLayer
 
 from chat.engine import notices
+from chat.engine.interest import Interest
 from chat.engine.notices import AnyNotice
 from chat.protocol import batch as batches
 from chat.protocol.batch import Batch
@@ -24,35 +27,51 @@ logger = logging.getLogger(__name__)
 
 EVERYBODY = "interject"
 MAX_WAITING = 256
+MAX_WAITING_CHARS = 8 * 1024 * 1024
 SEND_SECONDS = 2.0
 RETRY_SECONDS = 0.5
-REJOIN_SECONDS = 60.0
+REJOIN_SECONDS = 10.0
+
+News = Callable[[str], Iterable[Batch]]
 
 
-class _Said(NamedTuple):
-    """A notice on its way. `heard_by`: the inbox of a process that knows it already."""
+class _Kept(NamedTuple):
+    """What was kept, on its way to one other process."""
 
-    notice: AnyNotice
-    heard_by: str
+    inbox: str
+    batches: Sequence[Batch]
+
+
+class _Asked(NamedTuple):
+    """The conversations that are followed here, on their way to a process that runs some."""
+
+    inbox: str
+    conversations: Sequence[str]
 
 
 class Bus:
-    """This process's end of the channel layer: an inbox, and a queue of what goes out."""
+    """This process's end of the channel layer: an inbox, and a queue of what goes out.
+
+    `latest` gives the last kept batch of each response of a conversation that runs here: whoever
+    begins to listen learns from it what it missed.
+    """
 
     def __init__(
         self,
         layer: BaseChannelLayer,
         process_id: str,
-        on_batches: Callable[[list[Batch]], None],
+        on_batches: Callable[[Sequence[Batch]], None],
         on_notice: Callable[[AnyNotice], None],
     ) -> None:
+        self.latest: News = lambda _: ()
         self._layer = layer
-        self._inbox = f"interject.{process_id}"
+        self._process_id = process_id
+        self._inbox = _inbox_of(process_id)
         self._on_batches = on_batches
         self._on_notice = on_notice
-        # One entry a pulse, however many responses spoke in it: with one a batch, a pulse of more
-        # than the bound dropped its own first batches, and their followers went to the log.
-        self._outgoing: deque[list[Batch] | _Said] = deque(maxlen=MAX_WAITING)
+        self._interest = Interest()
+        self._outgoing: deque[_Kept | _Asked | AnyNotice] = deque(maxlen=MAX_WAITING)
+        self._waiting_chars = 0
         self._wake = asyncio.Event()
         self._probes: dict[str, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -73,21 +92,28 @@ class Bus:
         except Exception as error:
             logger.warning("Could not leave the channel layer: %s", error)
 
+    # --- what goes out
+
     def show(self, kept: Sequence[Batch]) -> None:
         """Let the followers have what was kept."""
-        self._outgoing.append(list(kept))
-        self._wake.set()
-
-    def announce(self, notice: AnyNotice) -> None:
-        """Say it to every process, behind what was shown before."""
-        self._outgoing.append(_Said(notice, ""))
-        self._wake.set()
+        self._on_batches(kept)
+        now = asyncio.get_running_loop().time()
+        wanted: dict[str, list[Batch]] = {}
+        for batch in kept:
+            for inbox in self._interest.inboxes(batch.conversation_id, now):
+                wanted.setdefault(inbox, []).append(batch)
+        for inbox, batches_of_it in wanted.items():
+            self._put(_Kept(inbox, batches_of_it))
 
     def tell(self, notice: AnyNotice) -> None:
-        """Say it to this process at once, and to the others by the layer."""
+        """Say it to this process at once, and to the others behind what was shown before."""
         self._on_notice(notice)
-        self._outgoing.append(_Said(notice, self._inbox))
-        self._wake.set()
+        self._put(notice)
+
+    def ask(self, process_id: str, conversations: Sequence[str]) -> None:
+        """Have another process send what it keeps of these conversations, for a while."""
+        if process_id != self._process_id:
+            self._put(_Asked(_inbox_of(process_id), conversations))
 
     async def probe(self) -> None:
         """Send this process a message and wait for it. Raises what the layer raises."""
@@ -99,6 +125,20 @@ class Bus:
         finally:
             del self._probes[name]
 
+    def _put(self, said: "_Kept | _Asked | AnyNotice") -> None:
+        if len(self._outgoing) == MAX_WAITING:
+            self._next()
+        self._outgoing.append(said)
+        self._waiting_chars += _chars(said)
+        while self._waiting_chars > MAX_WAITING_CHARS and len(self._outgoing) > 1:
+            self._next()
+        self._wake.set()
+
+    def _next(self) -> "_Kept | _Asked | AnyNotice":
+        said = self._outgoing.popleft()
+        self._waiting_chars -= _chars(said)
+        return said
+
     async def _send_all(self) -> None:
         while True:
             await self._wake.wait()
@@ -107,32 +147,42 @@ class Bus:
                 await self._send_next()
 
     async def _send_next(self) -> None:
-        """One message: a notice, or all batches up to the next notice, for their order is kept."""
-        kept = self._leading_batches()
+        """One message. What was kept for one process goes together, up to the next notice."""
+        said = self._next()
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                if kept:
-                    await self._layer.send(
-                        self._inbox, {"type": "kept", "batches": batches.pack(kept)}
-                    )
-                else:
-                    said = self._outgoing.popleft()
-                    assert isinstance(said, _Said)
-                    packed = notices.pack(said.notice)
-                    await self._layer.group_send(
-                        EVERYBODY, {"type": "notice", "notice": packed, "heard_by": said.heard_by}
-                    )
+                match said:
+                    case _Kept():
+                        packed = batches.pack([*said.batches, *self._more_for(said.inbox)])
+                        message = {"type": "kept", "batches": packed}
+                        await self._layer.send(said.inbox, message)
+                    case _Asked(inbox, conversations):
+                        asked = {"conversations": list(conversations), "by": self._inbox}
+                        await self._layer.send(inbox, {"type": "asked", **asked})
+                    case _:
+                        notice = {"notice": notices.pack(said), "by": self._inbox}
+                        await self._layer.group_send(EVERYBODY, {"type": "notice", **notice})
         except ChannelFull:
             logger.debug("The channel layer is full; followers read the log")
         except Exception as error:
             logger.warning("The channel layer failed; followers read the log: %r", error)
 
-    def _leading_batches(self) -> list[Batch]:
-        kept: list[Batch] = []
-        while self._outgoing and isinstance(self._outgoing[0], list):
-            kept += self._outgoing[0]
-            self._outgoing.popleft()
-        return kept
+    def _more_for(self, inbox: str) -> list[Batch]:
+        """What was kept for the same process meanwhile: order holds within it, up to a notice."""
+        more: list[Batch] = []
+        others: list[_Kept | _Asked | AnyNotice] = []
+        while self._outgoing and isinstance(self._outgoing[0], _Kept | _Asked):
+            said = self._next()
+            if isinstance(said, _Kept) and said.inbox == inbox:
+                more += said.batches
+            else:
+                others.append(said)
+        for said in reversed(others):
+            self._outgoing.appendleft(said)
+            self._waiting_chars += _chars(said)
+        return more
+
+    # --- what comes in
 
     async def _receive_all(self) -> None:
         while True:
@@ -151,14 +201,23 @@ class Bus:
         match message["type"]:
             case "kept":
                 self._on_batches(batches.unpack(message["batches"]))
-            case "notice" if message["heard_by"] != self._inbox:
+            case "asked":
+                self._asked(message["by"], message["conversations"])
+            case "notice" if message["by"] != self._inbox:
                 self._on_notice(notices.unpack(message["notice"]))
             case "probe" if message["name"] in self._probes:
                 self._probes[message["name"]].set()
 
+    def _asked(self, inbox: str, conversations: Sequence[str]) -> None:
+        news = self._interest.said(inbox, conversations, asyncio.get_running_loop().time())
+        missed = [batch for conversation_id in news for batch in self.latest(conversation_id)]
+        if missed:
+            self._put(_Kept(inbox, missed))
+
     async def _stay_joined(self) -> None:
         """Membership may be lost with Redis: say it again from time to time."""
         while True:
+            self._interest.forget_old(asyncio.get_running_loop().time())
             try:
                 async with asyncio.timeout(SEND_SECONDS):
                     await self._layer.group_add(EVERYBODY, self._inbox)
@@ -167,3 +226,11 @@ class Bus:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             await asyncio.sleep(REJOIN_SECONDS)
+
+
+def _inbox_of(process_id: str) -> str:
+    return f"interject.{process_id}"
+
+
+def _chars(said: "_Kept | _Asked | AnyNotice") -> int:
+    return sum(len(batch.text) for batch in said.batches) if isinstance(said, _Kept) else 0

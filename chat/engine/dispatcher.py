@@ -1,6 +1,7 @@
 """Where responses run: the runs of this process, how they start and how they stop.
 
-`CHAT_DISPATCH=inline`: the process that took the prompt runs it.
+A process that runs responses runs those that it took itself; one that does not (a web process with
+`CHAT_DISPATCH=worker`) leaves them to whoever claims them first.
 """
 
 import asyncio
@@ -11,24 +12,25 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from chat.database import Pool
-from chat.engine import log, prompt, records
+from chat.engine import context, log, prompt, records
 from chat.engine.bus import Bus
 from chat.engine.ephemeral import EphemeralRun
 from chat.engine.intent_watch import IntentWatch
 from chat.engine.intents import Intent
-from chat.engine.leases import Renewal
+from chat.engine.leases import NOBODY
 from chat.engine.notices import Started, Titled
 from chat.engine.prompt import Prompt
 from chat.engine.pulse import UNREACHABLE, Pulse
+from chat.engine.renewal import Renewal
 from chat.engine.run import Run
-from chat.protocol import lifecycle, transcript
+from chat.protocol import lifecycle
+from chat.protocol.batch import Batch
 from chat.protocol.errors import Unavailable
 from chat.protocol.events import Ending, ResponseInfo
 from chat.protocol.items import Item
 from chat.providers.base import ModelRequest, Provider
 from chat.providers.catalogue import Catalogue
 from chat.providers.silent import SILENT
-from chat.queries import branch_items
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +47,12 @@ Leftovers = Callable[[str, list[Intent]], Coroutine[Any, Any, None]]
 class Dispatcher:
     """The runs of this process. `hosted`: those that are not stored.
 
-    `vital` is the pool for what must not wait behind readers.
+    `vital` is the pool for what must not wait behind readers. `concurrency`: how many stored
+    responses the process runs; None: every one that it takes. 0: none, others do.
 
     `conclude` writes a run's end and starts what follows it; `leftovers` sees to intents
     whose response has ended. Both belong to `Succession`, which begins successors by itself.
+    `on_room` is called when a run has ended.
     """
 
     def __init__(
@@ -61,15 +65,17 @@ class Dispatcher:
         bus: Bus,
         catalogue: Catalogue,
         lease_seconds: float,
+        concurrency: int | None = None,
     ) -> None:
         self.runs: dict[str, Run] = {}
         self.hosted: set[EphemeralRun] = set()
         self.conclude: Concluded
         self.leftovers: Leftovers
+        self.on_room: Callable[[], None] = lambda: None
         self.clock = time.time
         self.pool = pool
-        self._vital = vital
         self.owner = owner
+        self._concurrency = concurrency
         self._pulse = pulse
         self._bus = bus
         self._catalogue = catalogue
@@ -137,7 +143,7 @@ class Dispatcher:
         """
         self._must_take_more()
         name = f"start in {asked.conversation_id}"
-        return await asyncio.shield(self._spawn(self._dispatch(asked), name))
+        return await asyncio.shield(self.spawn(self._dispatch(asked), name))
 
     async def _dispatch(self, asked: Prompt) -> ResponseInfo | None:
         opening = self.opening(asked)
@@ -156,16 +162,16 @@ class Dispatcher:
         return opening.info
 
     async def _was_opened(self, opening: records.Opening) -> bool:
-        """Whether a start whose answer was lost was committed.
+        """Whether a start whose answer was lost was committed: nobody else knows its id.
 
-        Raises `TimeoutError` when nobody could say for as long as the lease would have lasted.
+        Raises `TimeoutError` when nobody could say for as long as a lease lasts.
         """
         response_id = opening.info.id
         async with asyncio.timeout(self._lease_seconds):
             while True:
                 try:
                     found = await log.standing(self.pool, [response_id])
-                    return found[response_id].owner == self.owner
+                    return found[response_id].last_number >= 0
                 except UNREACHABLE as error:
                     logger.warning("Postgres is away, a start waits: %s", error)
                     await asyncio.sleep(RETRY_SECONDS)
@@ -175,46 +181,53 @@ class Dispatcher:
         return prompt.opening(
             asked,
             prompt.describe(asked, self.clock(), store=True),
-            owner=self.owner,
+            owner=NOBODY if self._concurrency == 0 else self.owner,
             lease_seconds=self._lease_seconds,
             provider=self.provider_for(asked).name,
         )
 
-    def launch(self, asked: Prompt, opening: records.Opening, opened: records.Opened) -> Run:
-        """What was begun is committed: show it, and run it."""
+    def launch(self, asked: Prompt, opening: records.Opening, opened: records.Opened) -> None:
+        """What was begun is committed: show it, and run it or have it run."""
         info = opening.info
         assert info.conversation_id is not None
-
-        async def load() -> ModelRequest:
-            return await self._load(run, asked)
-
-        run = Run(
-            info=info,
-            attempt=1,
-            provider=self.provider_for(asked),
-            load_request=load,
-            pulse=self._pulse,
-            clock=self.clock,
-            next_number=opening.first_batch.last_number + 1,
-            finish=self.conclude,
-        )
-        if self._ending:
-            run.interrupt()
-        self.runs[info.id] = run
-        self._bus.announce(
+        self._bus.tell(
             Started(
                 info.conversation_id,
                 info.id,
                 list(asked.connection_ids),
                 list(asked.event_ids),
                 asked.parent_id,
+                opening.owner,
             )
         )
         self._bus.show([opening.first_batch])
         if opened.title:
-            self._bus.announce(Titled(info.conversation_id, opened.title))
-        self._spawn(self._main(run))
-        return run
+            self._bus.tell(Titled(info.conversation_id, opened.title))
+        if opening.owner == NOBODY:
+            return
+
+        async def load() -> ModelRequest:
+            return await context.of_prompt(self.pool, run, asked)
+
+        run = self.new_run(
+            info=info,
+            attempt=1,
+            generates=asked.generate,
+            load_request=load,
+            next_number=opening.first_batch.last_number + 1,
+        )
+        self.spawn(self.run(run))
+
+    def new_run(self, *, info: ResponseInfo, generates: bool, **rest: Any) -> Run:
+        """A run of this process. `rest`: what else `Run` wants to know of it."""
+        return Run(
+            info=info,
+            provider=self._provider_of(info.model, generates=generates),
+            pulse=self._pulse,
+            clock=self.clock,
+            finish=self.conclude,
+            **rest,
+        )
 
     async def host(
         self, run: EphemeralRun, opening: list[dict[str, Any]]
@@ -223,7 +236,7 @@ class Dispatcher:
         self._must_take_more()
         self.hosted.add(run)
         try:
-            return await self._spawn(run.main(opening))
+            return await self.spawn(run.main(opening))
         finally:
             self.hosted.discard(run)
 
@@ -233,9 +246,7 @@ class Dispatcher:
             if run.conversation_id == conversation_id:
                 run.fenced()
 
-    def _spawn(
-        self, work: Coroutine[Any, Any, Done], name: str | None = None
-    ) -> asyncio.Task[Done]:
+    def spawn(self, work: Coroutine[Any, Any, Done], name: str | None = None) -> asyncio.Task[Done]:
         """Work that a drain waits for."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
@@ -247,17 +258,27 @@ class Dispatcher:
             raise Unavailable("shutting_down", "The service restarts. Try again in a moment.")
 
     def provider_for(self, asked: Prompt) -> Provider:
-        return self._catalogue.provider_of(asked.model) if asked.generate else SILENT
+        return self._provider_of(asked.model, generates=asked.generate)
 
-    async def _main(self, run: Run) -> None:
+    def _provider_of(self, model: str, *, generates: bool) -> Provider:
+        return self._catalogue.provider_of(model) if generates else SILENT
+
+    async def run(self, run: Run) -> None:
+        """Run it to its end, whatever happens."""
+        if self._ending:
+            run.interrupt()
+        self.runs[run.response_id] = run
         try:
             await run.main()
         except Exception:
             logger.exception("The run of %s broke", run.response_id)
             await self._end_broken(run)
         finally:
-            self.runs.pop(run.response_id, None)
+            if self.runs.get(run.response_id) is run:  # Not that of a later attempt.
+                del self.runs[run.response_id]
             self._watch.remember(run.response_id)
+            if self._concurrency:
+                self.on_room()
 
     async def _end_broken(self, run: Run) -> None:
         """Whatever went wrong, the response does not stay open, or prompts would wait behind it."""
@@ -269,25 +290,24 @@ class Dispatcher:
         except Exception:
             logger.exception("%s could not be ended", run.response_id)
 
-    async def _load(self, run: Run, asked: Prompt) -> ModelRequest:
-        before = await self._branch(asked.parent_id) if asked.parent_id else []
-        items = transcript.context([*before, *asked.context, *asked.items])
-        instructions = asked.request.get("instructions") or ""
-        run.input_chars = transcript.chars(items) + len(instructions)
-        return prompt.model_request(run.info, items)
-
-    async def _branch(self, parent_id: str) -> list[dict[str, Any]]:
-        while True:
-            try:
-                return await branch_items(self.pool, parent_id)
-            except UNREACHABLE as error:
-                logger.warning("Postgres is away, a response waits for its context: %s", error)
-                await asyncio.sleep(RETRY_SECONDS)
-
     def look_for(self, response_id: str) -> None:
         """A hint: somebody wants something of a response."""
         if response_id in self.runs:
             self._watch.look_now()
 
+    def latest(self, conversation_id: str) -> list[Batch]:
+        """What was kept last of each response of the conversation that runs here."""
+        runs = [run for run in self.runs.values() if run.conversation_id == conversation_id]
+        return [run.latest for run in runs if run.latest is not None]
+
+    @property
+    def room(self) -> int | None:
+        """How many responses more may run here. None: any number."""
+        if self._draining:
+            return 0
+        if self._concurrency is None:
+            return None
+        return max(0, self._concurrency - len(self.runs))
+
     def _late(self, response_id: str, too_late: list[Intent]) -> asyncio.Task[None]:
-        return self._spawn(self.leftovers(response_id, too_late))
+        return self.spawn(self.leftovers(response_id, too_late))

@@ -1,14 +1,26 @@
-"""Leases: renewed by a timer, tokens or not, for a model may be silent longer than one lasts."""
+"""Leases: who runs a response, and until when. Every change of hands is one conditional statement.
 
-import asyncio
-import logging
-from collections.abc import Mapping
+Owns the table `lease`. A row without an owner is a response that waits for somebody to run it. A
+lease that lapsed may be taken; a later attempt fences every earlier one. Times are Postgres's own:
+the clocks of the processes do not matter.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from chat.database import Pool
-from chat.engine.pulse import UNREACHABLE
-from chat.engine.run import Run
 
-logger = logging.getLogger(__name__)
+NOBODY = ""
+MAX_TAKEN = 50
+
+
+class Claimed(NamedTuple):
+    """A lease that is ours now. `reruns`: how often the response was begun anew."""
+
+    response_id: str
+    attempt: int
+    reruns: int
+
 
 # A lease that somebody holds at the moment is skipped: it must not stop the renewal of the others.
 _RENEW = """
@@ -38,47 +50,96 @@ async def renew(
         return {row[0] for row in await cursor.fetchall()}
 
 
-class Renewal:
-    """Renews the leases of `runs`, and fences those whose lease somebody else has, or nobody."""
+_TAKEN = """
+UPDATE lease SET owner = %(owner)s, attempt = attempt + 1,
+                 until = clock_timestamp() + make_interval(secs => %(seconds)s)
+  FROM found WHERE lease.response_id = found.response_id
+RETURNING lease.response_id, lease.attempt, lease.reruns
+"""
+# Whoever waits longest comes first: `until` is when it began to wait.
+_CLAIM = f"""
+WITH found AS (
+    SELECT response_id FROM lease WHERE owner = '' ORDER BY until LIMIT %(most)s
+       FOR UPDATE SKIP LOCKED
+)
+{_TAKEN}"""
+_CLAIM_WANTED = f"""
+WITH found AS (
+    SELECT response_id FROM lease
+     WHERE owner = ''
+       AND EXISTS (SELECT FROM intent
+                    WHERE intent.response_id = lease.response_id AND NOT payload ? 'held')
+     LIMIT %(most)s FOR UPDATE SKIP LOCKED
+)
+{_TAKEN}"""
+# After Postgres was away everybody's leases have lapsed, and nobody is dead.
+_TAKE_LAPSED = f"""
+WITH found AS (
+    SELECT response_id FROM lease
+     WHERE owner <> '' AND until < clock_timestamp()
+       AND NOT (owner = %(owner)s AND response_id = ANY(%(running)s))
+       AND pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => %(seconds)s)
+     LIMIT %(most)s FOR UPDATE SKIP LOCKED
+)
+{_TAKEN}"""
+_FREE = """
+UPDATE lease SET owner = '', reruns = reruns + 1, until = clock_timestamp()
+ WHERE response_id = %s AND owner = %s AND attempt = %s
+RETURNING response_id
+"""
 
-    def __init__(
-        self, pool: Pool, owner: str, runs: Mapping[str, Run], lease_seconds: float
-    ) -> None:
-        self._pool = pool
-        self._owner = owner
-        self._runs = runs
-        self._lease_seconds = lease_seconds
 
-    async def repeat(self) -> None:
-        while True:
-            await asyncio.sleep(self._lease_seconds / 3)
-            try:
-                await self._renew()
-            except UNREACHABLE as error:
-                logger.warning("Postgres is away, leases wait: %s", error)
-            except Exception:
-                logger.exception("Leases could not be renewed")
-
-    async def _renew(self) -> None:
-        attempts = {run.response_id: run.attempt for run in self._runs.values()}
-        if not attempts:
-            return
-        ours = await renew(self._pool, self._owner, attempts, self._lease_seconds)
-        for response_id in attempts.keys() - ours:
-            await self._check_fence(response_id)
-
-    async def _check_fence(self, response_id: str) -> None:
-        """A lease that did not come back: the response ended meanwhile, was deleted, or taken."""
-        owner = await _owner_of(self._pool, response_id)
-        run = self._runs.get(response_id)
-        if run is not None and not run.is_ending and owner != self._owner:
-            run.fenced()
+async def claim(pool: Pool, owner: str, lease_seconds: float, most: int) -> list[Claimed]:
+    """Take responses that nobody runs, those that wait longest first."""
+    return await _take(pool, _CLAIM, owner, lease_seconds, most)
 
 
-async def _owner_of(pool: Pool, response_id: str) -> str | None:
+async def claim_wanted(pool: Pool, owner: str, lease_seconds: float) -> list[Claimed]:
+    """Take responses that nobody runs and that somebody wants to cancel or steer."""
+    return await _take(pool, _CLAIM_WANTED, owner, lease_seconds, MAX_TAKEN)
+
+
+async def take_lapsed(
+    pool: Pool, owner: str, lease_seconds: float, running: Sequence[str]
+) -> list[Claimed]:
+    """Take the responses whose owner did not renew its lease: it died, or cannot.
+
+    None while Postgres itself has not been up for as long as a lease lasts. `running`: those that
+    the taker runs itself, and is late with.
+    """
+    return await _take(pool, _TAKE_LAPSED, owner, lease_seconds, MAX_TAKEN, running)
+
+
+async def free(pool: Pool, owner: str, claimed: Claimed) -> bool:
+    """Let somebody run the response anew. False: it is not ours any more."""
+    async with pool.connection() as connection:
+        parameters = (claimed.response_id, owner, claimed.attempt)
+        return await (await connection.execute(_FREE, parameters)).fetchone() is not None
+
+
+async def owner_of(pool: Pool, response_id: str) -> str | None:
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT owner FROM lease WHERE response_id = %s", (response_id,)
         )
         row = await cursor.fetchone()
     return row[0] if row else None
+
+
+async def _take(
+    pool: Pool,
+    statement: str,
+    owner: str,
+    lease_seconds: float,
+    most: int,
+    running: Sequence[str] = (),
+) -> list[Claimed]:
+    parameters = {
+        "owner": owner,
+        "seconds": lease_seconds,
+        "most": most,
+        "running": list(running),
+    }
+    async with pool.connection() as connection:
+        cursor = await connection.execute(statement, parameters)
+        return [Claimed(*row) for row in await cursor.fetchall()]

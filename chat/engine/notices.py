@@ -20,15 +20,27 @@ class Notice(msgspec.Struct, frozen=True, tag_field="kind"):
 
 
 class Started(Notice, frozen=True, tag="started"):
-    """A response began. `connection_ids` get its events without following."""
+    """A response began. `connection_ids` get its events without following.
+
+    `owner`: the process that runs it; empty: it waits for one.
+    """
 
     response_id: str
     connection_ids: list[str]
     event_ids: list[str]
     parent_id: str | None = None
+    owner: str = ""
 
     def meant_for(self) -> list[str]:
         return self.connection_ids
+
+
+class Owned(Notice, frozen=True, tag="owned"):
+    """Another process runs the response now, by this attempt. No owner: it waits for one."""
+
+    response_id: str
+    owner: str
+    attempt: int
 
 
 class Ended(Notice, frozen=True, tag="ended"):
@@ -91,7 +103,16 @@ class Intended(Notice, frozen=True, tag="intended"):
 
 
 AnyNotice = (
-    Started | Ended | QueueChanged | Typing | Titled | Removed | SteerHeld | SteerFailed | Intended
+    Started
+    | Owned
+    | Ended
+    | QueueChanged
+    | Typing
+    | Titled
+    | Removed
+    | SteerHeld
+    | SteerFailed
+    | Intended
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -12,10 +12,11 @@ from chat.database import Pool, make_pool
 from chat.engine.audience import Audience
 from chat.engine.bus import Bus
 from chat.engine.dispatcher import Dispatcher
-from chat.engine.notices import AnyNotice, Intended, Removed
+from chat.engine.notices import AnyNotice, Intended, Owned, Removed, Started
 from chat.engine.pulse import Pulse
 from chat.engine.retention import tidy_forever
 from chat.engine.succession import Succession
+from chat.engine.takeover import Takeover
 from chat.providers.catalogue import Catalogue
 from chat.providers.configured import configured_catalogue
 
@@ -23,12 +24,14 @@ logger = logging.getLogger(__name__)
 
 SEND_AWAY_SECONDS = 2.0
 VITAL_CONNECTIONS = 3
+WORKER = "worker"  # Of CHAT_DISPATCH: workers run what the web processes take.
 
 
 class Engine:
     """Everything that runs responses and shows them. One a process, on its event loop.
 
-    Raises psycopg's `PoolTimeout` on `start` when Postgres cannot be reached.
+    `concurrency`: how many stored responses it runs at once; None: all that it takes; 0: none, for
+    workers do. Raises psycopg's `PoolTimeout` on `start` when Postgres cannot be reached.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Engine:
         pool: Pool | None = None,
         layer: BaseChannelLayer | None = None,
         catalogue: Catalogue | None = None,
+        concurrency: int | None = None,
     ) -> None:
         chat = settings.CHAT
         self.process_id = secrets.token_hex(8)
@@ -57,14 +61,32 @@ class Engine:
             bus=self.bus,
             catalogue=self.catalogue,
             lease_seconds=chat.lease_seconds,
+            concurrency=concurrency,
         )
+        self.takeover = Takeover(
+            pool=self.pool,
+            vital=self._vital,
+            dispatcher=self.dispatcher,
+            bus=self.bus,
+            lease_seconds=chat.lease_seconds,
+        )
+        self.audience.ask = self.bus.ask
+        self.bus.latest = self.dispatcher.latest
         self.succession = Succession(self.pool, self.dispatcher, self.bus)
         self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         for pool in (self.pool, self._vital):
             await pool.open(wait=True)
-        for part in (self.bus, self.audience, self.pulse, self.dispatcher, self.succession):
+        parts = (
+            self.bus,
+            self.audience,
+            self.pulse,
+            self.dispatcher,
+            self.succession,
+            self.takeover,
+        )
+        for part in parts:
             part.start()
         retention = settings.CHAT.log_retention_hours * 3600
         self._tidying = asyncio.create_task(tidy_forever(self.pool, retention), name="retention")
@@ -74,6 +96,7 @@ class Engine:
         if grace_seconds is None:
             grace_seconds = settings.CHAT.drain_seconds
         await self.dispatcher.stop(grace_seconds)
+        await self.takeover.stop()
         await self.audience.send_away(SEND_AWAY_SECONDS)
         await self.succession.stop()
         if self._tidying is not None:
@@ -87,23 +110,33 @@ class Engine:
             await pool.close()
 
     def _heard(self, notice: AnyNotice) -> None:
-        if isinstance(notice, Intended):
-            self.dispatcher.look_for(notice.response_id)
-        else:
-            if isinstance(notice, Removed):
-                self.dispatcher.abandon(notice.conversation_id)
-            self.audience.tell(notice)
+        match notice:
+            case Intended(response_id=response_id):
+                self.dispatcher.look_for(response_id)
+                self.takeover.look_now()  # It may wait for a worker: anybody can end it.
+            case Started(owner="") | Owned(owner=""):
+                self.takeover.look_now()
+            case Owned():
+                self.takeover.heard(notice)
+            case Removed(conversation_id=conversation_id):
+                self.dispatcher.abandon(conversation_id)
+        self.audience.tell(notice)
 
 
 _engines: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Future[Engine]] = WeakKeyDictionary()
 
 
-async def current_engine() -> Engine:
-    """The engine of the running loop, started with the first call: no server need know of it."""
+async def current_engine(concurrency: int | None = None) -> Engine:
+    """The engine of the running loop, started with the first call: no server need know of it.
+
+    `concurrency`: of a worker, which calls first.
+    """
     loop = asyncio.get_running_loop()
     future = _engines.get(loop)
     if future is None:
-        future = loop.create_task(_started())
+        if concurrency is None and settings.CHAT.dispatch == WORKER:
+            concurrency = 0
+        future = loop.create_task(_started(concurrency))
         _engines[loop] = future
     try:
         return await asyncio.shield(future)
@@ -133,7 +166,7 @@ async def hurry_engine() -> None:
         (await future).dispatcher.hurry()
 
 
-async def _started() -> Engine:
-    engine = Engine()
+async def _started(concurrency: int | None) -> Engine:
+    engine = Engine(concurrency=concurrency)
     await engine.start()
     return engine

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from chat.engine.leases import NOBODY
 from chat.engine.records import Opening
 from chat.protocol import batch as batches
 from chat.protocol import ids, lifecycle
@@ -76,9 +77,9 @@ def describe(prompt: Prompt, now: float, *, store: bool) -> ResponseInfo:
     )
 
 
-def opening_events(prompt: Prompt, info: ResponseInfo) -> list[dict[str, Any]]:
-    """Created, queued if it waited, in progress."""
-    waited = prompt.waiting_id is not None
+def opening_events(prompt: Prompt, info: ResponseInfo, *, runs: bool) -> list[dict[str, Any]]:
+    """Created, queued if it waited or waits for a worker, in progress if it `runs`."""
+    waited = prompt.waiting_id is not None or not runs
     first = response_object(info, status=lifecycle.QUEUED if waited else lifecycle.IN_PROGRESS)
     shown = prompt.items if len(encode_json(prompt.items)) <= MAX_SHOWN_INPUT_BYTES else None
     created = {
@@ -88,15 +89,21 @@ def opening_events(prompt: Prompt, info: ResponseInfo) -> list[dict[str, Any]]:
     events = [{"type": "response.created", "response": created}]
     if waited:
         events.append({"type": "response.queued", "response": first})
-    events.append({"type": "response.in_progress", "response": response_object(info)})
+    if runs:
+        events.append(in_progress_event(info))
     return events
+
+
+def in_progress_event(info: ResponseInfo) -> dict[str, Any]:
+    return {"type": "response.in_progress", "response": response_object(info)}
 
 
 def opening(
     prompt: Prompt, info: ResponseInfo, *, owner: str, lease_seconds: float, provider: str
 ) -> Opening:
     assert info.conversation_id is not None
-    batch = batches.freeze(info.id, info.conversation_id, 1, 0, opening_events(prompt, info))
+    events = opening_events(prompt, info, runs=owner != NOBODY)
+    batch = batches.freeze(info.id, info.conversation_id, 1, 0, events)
     return Opening(
         info=info,
         user_id=prompt.user_id,

@@ -11,6 +11,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
+from chat.protocol import lifecycle
 from chat.protocol.batch import Batch
 from chat.protocol.events import Ending, ResponseInfo, encode_json
 from chat.protocol.items import Item, plain_text
@@ -25,7 +26,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     `info.conversation_id` exists, unless `origin` is given: then it is made. `shown_parent`: the
     start claims the conversation only while its shown head is still the parent. `waiting_id`: the
     start claims the waiting prompt, and only while the queue is not paused. `event_hash`: the
-    prompt is the first of its `event_id`, or the start fails with a unique violation.
+    prompt is the first of its `event_id`, or the start fails with a unique violation. `owner` may
+    be nobody: the response waits for a worker.
     """
 
     info: ResponseInfo
@@ -106,7 +108,7 @@ WITH waiting AS (
                                event_ids, status, model, provider, request, metadata, created_at,
                                connection_ids)
     SELECT %(id)s, conversation.id, %(parent_id)s, %(previous_response_id)s, %(user_id)s,
-           %(event_ids)s, 'in_progress', %(model)s, %(provider)s, %(request)s, %(metadata)s,
+           %(event_ids)s, %(status)s, %(model)s, %(provider)s, %(request)s, %(metadata)s,
            to_timestamp(%(created_at)s), %(connection_ids)s
       FROM conversation
 ), kept_items AS (
@@ -120,7 +122,8 @@ WITH waiting AS (
            WITH ORDINALITY AS item (id, type, role, status, body, text, place)
 ), leased AS (
     INSERT INTO lease (response_id, owner, attempt, until)
-    SELECT %(id)s, %(owner)s, 1, now() + make_interval(secs => %(lease_seconds)s) FROM conversation
+    SELECT %(id)s, %(owner)s, %(attempt)s, now() + make_interval(secs => %(lease_seconds)s)
+      FROM conversation
 ), logged AS (
     INSERT INTO log (response_id, first_number, last_number, events)
     SELECT %(id)s, %(first_number)s, %(last_number)s, %(events)s FROM conversation
@@ -218,8 +221,10 @@ async def start(connection: Connection, opening: Opening) -> Opened | None:
         "metadata": Jsonb(dict(info.metadata)),
         "created_at": info.created_at,
         "connection_ids": list(opening.connection_ids),
+        "status": lifecycle.IN_PROGRESS if opening.owner else lifecycle.QUEUED,
         "owner": opening.owner,
-        "lease_seconds": opening.lease_seconds,
+        "attempt": 1 if opening.owner else 0,
+        "lease_seconds": opening.lease_seconds if opening.owner else 0,
         "title": opening.title,
         "shown_parent": opening.shown_parent,
         "follows_shown": bool(opening.intent_ids),

@@ -6,7 +6,7 @@ end. Both are handed in, as are provider and clock, so that a test can hand in o
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from chat.engine.answer import Answer, Clock, LoadRequest
@@ -15,6 +15,7 @@ from chat.engine.pulse import Pulse
 from chat.protocol import batch as batches
 from chat.protocol import lifecycle
 from chat.protocol.batch import Batch
+from chat.protocol.coalescer import Coalescer
 from chat.protocol.events import Ending, ResponseInfo, response_object, terminal_event, usage_object
 from chat.providers.base import Provider
 
@@ -26,8 +27,9 @@ Finish = Callable[["Run", Ending], Awaitable[None]]
 class Run:
     """One attempt at one response.
 
-    `next_number` is the number of its first event that is not kept yet. `steers` are the steering
-    intents that the run took up; its end starts their successor.
+    `next_number` is the number of its first event that is not kept yet, `preamble` what it says
+    before its answer, `coalescer` what an earlier attempt said of that. `steers` are the steering
+    intents that the run took up; its end starts their successor. `latest` is what was kept last.
     """
 
     def __init__(
@@ -41,6 +43,8 @@ class Run:
         clock: Clock,
         next_number: int,
         finish: Finish,
+        preamble: Sequence[dict[str, Any]] = (),
+        coalescer: Coalescer | None = None,
     ) -> None:
         assert info.conversation_id is not None
         self.info = info
@@ -48,16 +52,18 @@ class Run:
         self.conversation_id = info.conversation_id
         self.attempt = attempt
         self.provider_name = provider.name
-        self.answer = Answer(provider, clock, self._gathered, pulse.turn)
+        self.answer = Answer(provider, clock, self._gathered, pulse.turn, coalescer)
         self.input_chars = 0
         self.steers: list[Intent] = []
         self.receipt: dict[str, Any] | None = None
+        self.latest: Batch | None = None
         self.is_fenced = False
         self.is_ending = False
         self._load_request = load_request
         self._pulse = pulse
         self._finish = finish
         self._next_number = next_number
+        self._preamble = list(preamble)
         self._frozen: Batch | None = None
         self._rest: list[dict[str, Any]] | None = None
         self._settled = asyncio.Event()
@@ -65,6 +71,8 @@ class Run:
 
     async def main(self) -> None:
         self._pulse.add(self)
+        if self._preamble:
+            self._pulse.wake()
         try:
             await self.answer.read(self._load_request)
             self.is_ending = True
@@ -95,8 +103,8 @@ class Run:
     # --- what the pulse calls
 
     def freeze(self) -> Batch | None:
-        if self._frozen is None and not self.is_fenced and self.answer.coalescer.has_events:
-            events = self.answer.coalescer.take()
+        if self._frozen is None and not self.is_fenced and self._has_events:
+            events = self._take()
             self.answer.made_room()
             try:
                 self._frozen = self._batch(events)
@@ -109,9 +117,9 @@ class Run:
     def kept(self) -> None:
         if self._frozen is not None:
             self._next_number = self._frozen.last_number + 1
-            self._frozen = None
+            self.latest, self._frozen = self._frozen, None
         self._settled.set()
-        if self.answer.coalescer.has_events:
+        if self._has_events:
             self._pulse.wake()
 
     def fenced(self) -> None:
@@ -132,7 +140,7 @@ class Run:
     def last_batch(self, response: dict[str, Any]) -> Batch:
         """What is left to keep, and the terminal event. Asked again, it numbers the same."""
         if self._rest is None:
-            self._rest = self.answer.coalescer.take()
+            self._rest = self._take()
         return self._batch([*self._rest, terminal_event(response)])
 
     def disown_output(self) -> None:
@@ -149,6 +157,14 @@ class Run:
     def usage(self) -> dict[str, Any]:
         coalescer = self.answer.coalescer
         return usage_object(coalescer.usage, self.input_chars, coalescer.chars)
+
+    @property
+    def _has_events(self) -> bool:
+        return bool(self._preamble) or self.answer.coalescer.has_events
+
+    def _take(self) -> list[dict[str, Any]]:
+        preamble, self._preamble = self._preamble, []
+        return [*preamble, *self.answer.coalescer.take()]
 
     def _batch(self, events: list[dict[str, Any]]) -> Batch:
         return batches.freeze(

@@ -70,7 +70,7 @@ class Succession:
             return
         self._bus.show([written.closing.last_batch])
         status = written.closing.ending.status
-        self._bus.announce(Ended(run.conversation_id, run.response_id, status))
+        self._bus.tell(Ended(run.conversation_id, run.response_id, status))
         if written.begun is not None:
             self._dispatcher.launch(*written.begun)
             return
@@ -215,7 +215,7 @@ class Succession:
     ) -> None:
         """Tell the followers who waits now, and who left."""
         waiting = await queries.queue(self._pool, conversation_id)
-        self._bus.announce(QueueChanged(conversation_id, waiting, left, reason, response_id))
+        self._bus.tell(QueueChanged(conversation_id, waiting, left, reason, response_id))
 
     async def _help_the_stranded(self) -> None:
         """Prompts whose predecessor's process died, or that were queued as it ended."""

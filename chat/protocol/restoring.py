@@ -34,9 +34,10 @@ class Standing(NamedTuple):
 def restored(frames: Iterable[str]) -> Standing:
     """Where the kept events of a response, from its first on, leave it."""
     restoring = _Restoring()
-    number = 0
+    next_number = 0
     in_progress = False
-    for number, text in enumerate(frames, 1):
+    for text in frames:
+        next_number += 1
         event = _decode(text)
         if event["type"] in _PREAMBLE:
             in_progress = event["type"] == "response.in_progress"
@@ -44,7 +45,7 @@ def restored(frames: Iterable[str]) -> Standing:
             restoring.add(event)
     coalescer = Coalescer()
     coalescer.resume(restoring.output, restoring.item, restoring.part)
-    return Standing(coalescer, number, in_progress)
+    return Standing(coalescer, next_number, in_progress)
 
 
 class _Restoring:

@@ -98,7 +98,7 @@ async def _try_steer(
 def wake_runner(engine: Engine, response_id: str, conversation_id: str) -> None:
     engine.dispatcher.look_for(response_id)
     if response_id not in engine.dispatcher.runs:
-        engine.bus.announce(Intended(conversation_id, response_id))
+        engine.bus.tell(Intended(conversation_id, response_id))
 
 
 def _bad_steer(steer: Steer, code: str, message: str) -> BadSteer:

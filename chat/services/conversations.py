@@ -53,14 +53,14 @@ async def rename_conversation(user_id: int, conversation_id: str, title: str) ->
     """Raises `NotFound` for a conversation that is not the user's."""
     parameters = {"id": conversation_id, "user_id": user_id, "title": title}
     engine = await _write([_RENAME], parameters)
-    engine.bus.announce(Titled(conversation_id, title))
+    engine.bus.tell(Titled(conversation_id, title))
 
 
 async def delete_conversation(user_id: int, conversation_id: str) -> None:
     """Delete it with everything in it, and stop what runs. Raises `NotFound` as above."""
     engine = await _write(_DELETE, {"id": conversation_id, "user_id": user_id})
     engine.dispatcher.abandon(conversation_id)
-    engine.bus.announce(Removed(conversation_id))
+    engine.bus.tell(Removed(conversation_id))
 
 
 async def _write(statements: Sequence[str], parameters: Mapping[str, Any]) -> Engine:

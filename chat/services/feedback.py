@@ -96,4 +96,4 @@ async def tell_typing(engine: Engine, asker: Asker, conversation_id: str) -> Non
         raise NotFound(
             "conversation_not_found", "There is no such conversation.", param="conversation"
         )
-    engine.bus.announce(Typing(conversation_id, asker.identity.username, asker.connection_id))
+    engine.bus.tell(Typing(conversation_id, asker.identity.username, asker.connection_id))

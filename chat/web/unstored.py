@@ -180,7 +180,8 @@ class Unstored:
         self._run = run
         self._meant.add(info.id)
         try:
-            ending, output = await engine.dispatcher.host(run, prompt.opening_events(asked, info))
+            opening = prompt.opening_events(asked, info, runs=True)
+            ending, output = await engine.dispatcher.host(run, opening)
         finally:
             self._run = None
             outbox.close(info.id)

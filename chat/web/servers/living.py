@@ -31,18 +31,18 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def live(stop_server: Callable[[], Awaitable[None]]) -> None:
+async def live(stop_server: Callable[[], Awaitable[None]], concurrency: int | None = None) -> None:
     """The engine's life within a server's: started with it, drained on the first signal.
 
-    A second signal ends the waiting for what runs. Raises what kept the engine from starting or
-    stopping: the process's exit status has to tell.
+    `concurrency`: of a worker, which has no server. A second signal ends the waiting for what runs.
+    Raises what kept the engine from starting or stopping: the process's exit status has to tell.
     """
     loop = asyncio.get_running_loop()
     signals: asyncio.Queue[int] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, signals.put_nowait, number)
     try:
-        await current_engine()
+        await current_engine(concurrency)
         _spare_the_collector()
         await signals.get()
         logger.info("Stopping: what runs may finish; a second signal ends it now")
