@@ -25,6 +25,10 @@ help: ## List the targets
 run: $(VENV)/run static/dist/made ## Start everything and serve on HOST and PORT (127.0.0.1:8000)
 	@exec $(BIN)/python -m project.launch
 
+.PHONY: cluster
+cluster: $(VENV)/dev static/dist/made ## The same as several processes behind one port, with workers
+	@exec $(BIN)/python -m project.cluster $(ARGS)
+
 .PHONY: test
 test: $(VENV)/dev static/dist/made ## Run the tests; ARGS go to pytest
 	@$(BIN)/python -m pytest -n 2 $(ARGS)

@@ -56,23 +56,23 @@ def main() -> int:
     try:
         service = environment.read().service
         with ExitStack() as house:
-            _start(service, house, interruptions)
+            start(service, house, interruptions)
             _serve(service, began)
     except environment.InvalidSetting as error:
-        return _refuse(error, INVALID_SETTING)
+        return refuse(error, INVALID_SETTING)
     except (CannotStart, CommandError) as error:
-        return _refuse(error, CANNOT_START)
+        return refuse(error, CANNOT_START)
     except Stopped:
         return 0
     return 0
 
 
-def _refuse(error: Exception, code: int) -> int:
+def refuse(error: Exception, code: int) -> int:
     print(f"interject: {error}", file=sys.stderr, flush=True)
     return code
 
 
-def _start(service: Service, house: ExitStack, interruptions: Interruptions) -> None:
+def start(service: Service, house: ExitStack, interruptions: Interruptions) -> None:
     """Do everything up to the server. What has to be stopped again is left with `house`."""
     step("address", lambda: preflight.check_address(service))
     if service.redis_url:
@@ -116,7 +116,7 @@ def _connect() -> str:
 
 def _serve(service: Service, began: float) -> None:
     is_over = threading.Event()
-    announcer = threading.Thread(target=_announce, args=(service, began, is_over), daemon=True)
+    announcer = threading.Thread(target=announce, args=(service, began, is_over), daemon=True)
     announcer.start()
     try:
         call_command("serve")
@@ -126,7 +126,7 @@ def _serve(service: Service, began: float) -> None:
         say(f"  {'server':<10} stopped")
 
 
-def _announce(service: Service, began: float, is_over: threading.Event) -> None:
+def announce(service: Service, began: float, is_over: threading.Event) -> None:
     """Say the address as soon as somebody answers there."""
     host = "127.0.0.1" if service.host in origins.WILDCARD_HOSTS else service.host
     while not is_over.wait(POLL_SECONDS):

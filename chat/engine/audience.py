@@ -77,7 +77,7 @@ class Viewer(Protocol):
     def notice(self, notice: AnyNotice) -> None: ...
     def sighted(self, sighting: Sighting) -> None: ...
     def signed_out(self) -> None: ...
-    def restart(self) -> None: ...
+    def restart(self, patience: float) -> None: ...
 
 
 class Audience:
@@ -93,6 +93,7 @@ class Audience:
         self._by_conversation: dict[str, set[Viewer]] = {}
         self._followed: dict[Viewer, set[str]] = {}
         self._by_response: dict[str, Viewer] = {}
+        self.is_closed = False
         self._tasks: list[asyncio.Task[None]] = []
         self._looked_at = 0.0
         self._left = asyncio.Event()
@@ -176,11 +177,21 @@ class Audience:
         if meant or notice.conversation_id in self._by_conversation:
             self.ask(notice.owner, [notice.conversation_id])
 
+    def move_on(self, seconds: float) -> None:
+        """The process drains, and others serve: have every viewer go there as soon as it can.
+
+        Whoever waits here for something that only this process has may do so for `seconds`. Nobody
+        comes in any more.
+        """
+        self.is_closed = True
+        for viewer in tuple(self._by_connection.values()):
+            viewer.restart(seconds)
+
     async def send_away(self, seconds: float) -> None:
         """The process stops: have every viewer leave, within bounds."""
         self._left.clear()
         for viewer in tuple(self._by_connection.values()):
-            viewer.restart()
+            viewer.restart(0)
         if self._by_connection:
             try:
                 async with asyncio.timeout(seconds):

@@ -87,7 +87,7 @@ class Dispatcher:
         # moment.
         self.starting = asyncio.Semaphore(STARTS_AT_ONCE)
         self.ending = asyncio.Semaphore(ENDS_AT_ONCE)
-        self._draining = self._ending = False
+        self.is_draining = self._ending = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timers: list[asyncio.Task[None]] = []
         self._hurry = asyncio.Event()
@@ -100,7 +100,7 @@ class Dispatcher:
 
     async def stop(self, grace_seconds: float) -> None:
         """Take no more; let what runs finish within the grace; then end it as interrupted."""
-        self._draining = True
+        self.take_no_more()
         await self._let_finish(grace_seconds)
         self._ending = True
         running: list[Run | EphemeralRun] = [*self.runs.values(), *self.hosted]
@@ -114,6 +114,9 @@ class Dispatcher:
         for timer in self._timers:
             timer.cancel()
         await asyncio.gather(*self._timers, return_exceptions=True)
+
+    def take_no_more(self) -> None:
+        self.is_draining = True
 
     async def _let_finish(self, grace_seconds: float) -> None:
         """Wait for what runs, for the grace to pass, or to be hurried."""
@@ -254,7 +257,7 @@ class Dispatcher:
         return task
 
     def _must_take_more(self) -> None:
-        if self._draining:
+        if self.is_draining:
             raise Unavailable("shutting_down", "The service restarts. Try again in a moment.")
 
     def provider_for(self, asked: Prompt) -> Provider:
@@ -303,7 +306,7 @@ class Dispatcher:
     @property
     def room(self) -> int | None:
         """How many responses more may run here. None: any number."""
-        if self._draining:
+        if self.is_draining:
             return 0
         if self._concurrency is None:
             return None

@@ -91,10 +91,16 @@ class Engine:
         retention = settings.CHAT.log_retention_hours * 3600
         self._tidying = asyncio.create_task(tidy_forever(self.pool, retention), name="retention")
 
-    async def stop(self, grace_seconds: float | None = None) -> None:
-        """Drain: take nothing new, let what runs finish within the grace, end the rest."""
+    async def stop(self, grace_seconds: float | None = None, *, has_peers: bool = False) -> None:
+        """Drain: take nothing new, let what runs finish within the grace, end the rest.
+
+        `has_peers`: whoever follows from here can do so elsewhere, and is sent there at once.
+        """
         if grace_seconds is None:
             grace_seconds = settings.CHAT.drain_seconds
+        self.dispatcher.take_no_more()
+        if has_peers:
+            self.audience.move_on(grace_seconds)
         await self.dispatcher.stop(grace_seconds)
         await self.takeover.stop()
         await self.audience.send_away(SEND_AWAY_SECONDS)
@@ -146,7 +152,7 @@ async def current_engine(concurrency: int | None = None) -> Engine:
         raise
 
 
-async def stop_engine(grace_seconds: float | None = None) -> None:
+async def stop_engine(grace_seconds: float | None = None, *, has_peers: bool = False) -> None:
     """Drain and stop the engine of the running loop, if it was started."""
     loop = asyncio.get_running_loop()
     future = _engines.get(loop)
@@ -154,7 +160,7 @@ async def stop_engine(grace_seconds: float | None = None) -> None:
         return
     engine = await future
     try:
-        await engine.stop(grace_seconds)
+        await engine.stop(grace_seconds, has_peers=has_peers)
     finally:
         _engines.pop(loop, None)
 

@@ -56,6 +56,9 @@ class ResponsesConsumer(AsyncWebsocketConsumer):
             logger.warning("Postgres is away, a connection is refused: %s", error)
             await self._refuse(_UNAVAILABLE, [(b"retry-after", b"1")])
             return
+        if engine.audience.is_closed:
+            await self._refuse(_UNAVAILABLE, [(b"retry-after", b"1")])
+            return
         if identity is None:
             await self._refuse(_UNAUTHORIZED, [(b"www-authenticate", b"Bearer")])
             return

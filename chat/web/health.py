@@ -19,13 +19,16 @@ async def healthz(request: HttpRequest) -> JsonResponse:
 async def readyz(request: HttpRequest) -> JsonResponse:
     """Database, channel layer and upstream, each `ok` or what is wrong; 503 unless all are well.
 
-    Upstream is well when it offers models: as configured, or else as it lists them.
+    Upstream is well when it offers models: as configured, or else as it lists them. A process that
+    drains is not ready: a load balancer sends nobody more to it.
     """
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             engine = await current_engine()
     except Exception as error:
         return _answer({"database": _said(error)})
+    if engine.dispatcher.is_draining:
+        return _answer({"process": "draining"})
     checks = {
         "database": await _check(_ask_database(engine)),
         "channel_layer": await _check(engine.bus.probe()),

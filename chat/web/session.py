@@ -204,9 +204,15 @@ class Session:
         """The login ended: nothing more is said, and nothing more taken."""
         self._closing.begin(closing.SIGNED_OUT)
 
-    def restart(self) -> None:
-        """The process stops: clients come back on this code. Ends that are on their way come."""
-        self._spawn(self._settle_and_end(RESTART_GRACE_SECONDS, closing.RESTARTING))
+    def restart(self, patience: float) -> None:
+        """The process stops: clients come back on this code. Ends that are on their way come.
+
+        What the client could not find elsewhere may end here, within so many seconds: a response
+        that is not stored, or any that a client without cursors waits for.
+        """
+        bound = not self.connection.extended or self._unstored.is_running
+        seconds = max(patience, RESTART_GRACE_SECONDS) if bound else RESTART_GRACE_SECONDS
+        self._spawn(self._settle_and_end(seconds, closing.RESTARTING))
 
     # --- ends
 

@@ -37,6 +37,10 @@ class Unstored:
         self._run: EphemeralRun | None = None
         self._meant: set[str] = set()
 
+    @property
+    def is_running(self) -> bool:
+        return self._run is not None
+
     def remembered(self, response_id: str | None) -> Remembered | None:
         """What a parent in memory and those before it said, if it is there."""
         items = self._memory.context(response_id) if response_id else None

@@ -157,3 +157,13 @@ test("what must outlive the page is written down when it changes, and not with e
   say.createFrame(session, { text: "Hi", model: "" });
   assert.notEqual(session.outbox.revision, before);
 });
+
+test("a prompt that a stopping service refuses is said again to the one that comes after", () => {
+  const session = followed();
+  const [frame] = say.createFrame(session, { text: "Hello", model: "" });
+  const error = { code: "shutting_down", message: "The service restarts.", type: "server_error", param: null };
+  give(session, [{ type: "error", status: 503, event_id: frame.event_id, error }]);
+  assert.equal(session.notice, null);
+  session.closed();
+  assert.equal(session.outbox.get(frame.event_id)?.state, "waiting");
+});

@@ -1,4 +1,4 @@
-"""Where a process died, another one closes what was open: with all that was kept, and nothing else."""
+"""Where a process died, another one closes what was open: with all that was kept, no more."""
 
 import random
 from typing import Any

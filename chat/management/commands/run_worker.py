@@ -5,7 +5,7 @@ from typing import Any
 import uvloop
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chat.web.servers.living import live, raise_descriptor_limit
+from chat.web.servers.living import Host, live, raise_descriptor_limit
 
 CONCURRENCY = 100
 
@@ -26,8 +26,4 @@ class Command(BaseCommand):
         if concurrency < 1:
             raise CommandError("--concurrency must be 1 or more.")
         raise_descriptor_limit()
-        uvloop.run(live(_no_server, concurrency))
-
-
-async def _no_server() -> None:
-    """There is none to be stopped."""
+        uvloop.run(live(Host(), concurrency))

@@ -15,8 +15,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default=settings.HOST)
         parser.add_argument("--port", type=int, default=settings.PORT)
+        parser.add_argument(
+            "--fd", type=int, help="a socket that listens already, shared with other processes"
+        )
         parser.add_argument("--server", choices=servers.NAMES, default=settings.CHAT.server)
 
     def handle(self, *args: Any, **options: Any) -> None:
         raise_descriptor_limit()
-        servers.run(options["server"], options["host"], options["port"])
+        servers.run(options["server"], options["host"], options["port"], options["fd"])

@@ -9,12 +9,17 @@ stops.
 import asyncio
 import gc
 import logging
+import os
 import resource
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import NamedTuple
 
-from chat.engine.process import current_engine, hurry_engine, stop_engine
+from django.conf import settings
+
+from chat.engine.process import WORKER, current_engine, hurry_engine, stop_engine
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +36,19 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def live(stop_server: Callable[[], Awaitable[None]], concurrency: int | None = None) -> None:
+async def _nothing() -> None:
+    """For a process without a server."""
+
+
+class Host(NamedTuple):
+    """The server, as the engine's life sees it. `shares_port`: other processes serve there too."""
+
+    stop: Callable[[], Awaitable[None]] = _nothing
+    stop_listening: Callable[[], Awaitable[None]] = _nothing
+    shares_port: bool = False
+
+
+async def live(host: Host, concurrency: int | None = None) -> None:
     """The engine's life within a server's: started with it, drained on the first signal.
 
     `concurrency`: of a worker, which has no server. A second signal ends the waiting for what runs.
@@ -44,9 +61,13 @@ async def live(stop_server: Callable[[], Awaitable[None]], concurrency: int | No
     try:
         await current_engine(concurrency)
         _spare_the_collector()
+        _notify("READY=1")
         await signals.get()
         logger.info("Stopping: what runs may finish; a second signal ends it now")
-        stopping = asyncio.ensure_future(stop_engine())
+        if host.shares_port:
+            await host.stop_listening()  # Whoever connects from now on reaches another process.
+        has_peers = host.shares_port or settings.CHAT.dispatch == WORKER
+        stopping = asyncio.ensure_future(stop_engine(has_peers=has_peers))
         second = asyncio.ensure_future(signals.get())
         await asyncio.wait({stopping, second}, return_when=asyncio.FIRST_COMPLETED)
         if second.done():
@@ -58,7 +79,16 @@ async def live(stop_server: Callable[[], Awaitable[None]], concurrency: int | No
         logger.exception("The engine stopped")
         raise
     finally:
-        await stop_server()
+        await host.stop()
+
+
+def _notify(state: str) -> None:
+    """Tell whoever started us, as systemd has it: a supervisor stops the old one when we serve."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
 def _spare_the_collector() -> None:

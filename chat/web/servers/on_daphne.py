@@ -2,12 +2,13 @@
 
 import asyncio
 import sys
+from typing import Any
 
 import uvloop
 from django.conf import settings
 from twisted.internet import asyncioreactor
 
-from chat.web.servers.living import PING_SECONDS, ROOM_ABOVE_LIMIT, live
+from chat.web.servers.living import PING_SECONDS, ROOM_ABOVE_LIMIT, Host, live
 from project.asgi import application
 
 # Daphne takes the reactor that is there, and would install one on asyncio's own loop, on which a
@@ -33,12 +34,12 @@ class _DaphneProtocol(WebSocketProtocol):
         self.sendCloseFrame(code=code or 1000)
 
 
-def run(host: str, port: int) -> None:
+def run(host: str, port: int, fd: int | None) -> None:
     limit = settings.CHAT.max_frame_bytes
     WebSocketFactory.protocol = _DaphneProtocol
     server = daphne.server.Server(
         application=application,
-        endpoints=build_endpoint_description_strings(host=host, port=port),
+        endpoints=_endpoints(host, port, fd),
         signal_handlers=False,
         websocket_max_message_size=limit * ROOM_ABOVE_LIMIT,
         websocket_max_frame_size=limit * ROOM_ABOVE_LIMIT,
@@ -51,8 +52,19 @@ def run(host: str, port: int) -> None:
     async def stop() -> None:
         server.stop()
 
-    reactor.callWhenRunning(lambda: _background.add(asyncio.ensure_future(live(stop))))
+    async def stop_listening() -> None:
+        for listener in server.listeners:
+            listener.addCallback(lambda port: port.stopListening())
+
+    hosted = Host(stop, stop_listening, fd is not None)
+    reactor.callWhenRunning(lambda: _background.add(asyncio.ensure_future(live(hosted))))
     server.run()
     broke = any(each.done() and not each.cancelled() and each.exception() for each in _background)
     if broke or not server.listening_addresses:
         sys.exit(1)  # Why was said.
+
+
+def _endpoints(host: str, port: int, fd: int | None) -> Any:
+    if fd is not None:
+        return build_endpoint_description_strings(file_descriptor=fd)
+    return build_endpoint_description_strings(host=host, port=port)

@@ -14,7 +14,7 @@ from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from chat.engine.process import stop_engine
-from chat.web.servers.living import PING_SECONDS, ROOM_ABOVE_LIMIT, live
+from chat.web.servers.living import PING_SECONDS, ROOM_ABOVE_LIMIT, Host, live
 from project.asgi import application
 
 SHUTDOWN_SECONDS = 5
@@ -56,7 +56,7 @@ class _UvicornProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()
 
 
-def run(host: str, port: int) -> None:
+def run(host: str, port: int, fd: int | None) -> None:
     limit = settings.CHAT.max_frame_bytes
     server = _UvicornServer(
         uvicorn.Config(
@@ -78,10 +78,14 @@ def run(host: str, port: int) -> None:
     async def stop() -> None:
         server.should_exit = True
 
+    async def stop_listening() -> None:
+        for each in server.servers:
+            each.close()
+
     async def serve() -> bool:
-        living = asyncio.create_task(live(stop))
+        living = asyncio.create_task(live(Host(stop, stop_listening, fd is not None)))
         try:
-            await server.serve()
+            await server.serve(None if fd is None else [socket.socket(fileno=fd)])
         finally:
             living.cancel()
             (outcome,) = await asyncio.gather(living, return_exceptions=True)

@@ -200,6 +200,8 @@ function failed(session, frame) {
   const error = { code: frame.error?.code ?? "error", message: frame.error?.message ?? "" };
   if (frame.event_id && frame.event_id === session.followId) return followFailed(session, frame);
   const entry = session.outbox.get(frame.event_id);
+  // The connection is about to be closed: it is said again on the next one.
+  if (error.code === "shutting_down" && entry) return [];
   if (entry && KEEP_TEXT.has(entry.kind)) session.outbox.fail(entry, error);
   else if (entry) session.outbox.settle(entry.id);
   if (!entry || entry.kind === "feedback") {
