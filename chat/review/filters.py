@@ -1,5 +1,6 @@
 """Narrowing a list: by model, by status, by what people thought of it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +19,15 @@ LIVE = "live"
 Choices = Iterable[tuple[str, str]]
 
 
-class Filter(admin.SimpleListFilter):
+class Filter(admin.SimpleListFilter, ABC):
     """A filter that knows one condition."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
         return queryset.filter(self.condition(value)) if value else queryset
 
-    def condition(self, value: str) -> Q | Exists:
-        raise NotImplementedError
+    @abstractmethod
+    def condition(self, value: str) -> Q | Exists: ...
 
     if TYPE_CHECKING:
 
