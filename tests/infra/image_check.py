@@ -28,6 +28,8 @@ from tests.infra import dockerfile, services
 PROJECT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60
 STOP_SECONDS = 30
+# Docker too learns of health only by running HEALTHCHECK again and again, though less often.
+CHECK_AGAIN_SECONDS = 0.3
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 # How this machine reaches its registries; the image has no say in it.
 PASSED_ON = re.compile(r"(PIP_|NPM_CONFIG_|NODE_EXTRA_|SSL_|HTTPS?_PROXY|NO_PROXY)", re.IGNORECASE)
@@ -191,7 +193,7 @@ def _wait(server: "subprocess.Popen[bytes]", container: Container, check: list[s
     while not container.succeeds(check):
         assert server.poll() is None, "the server ended"
         assert time.monotonic() < deadline, "HEALTHCHECK is never content"
-        time.sleep(0.3)
+        time.sleep(CHECK_AGAIN_SECONDS)
 
 
 def main() -> int:
