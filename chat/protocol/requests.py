@@ -11,10 +11,6 @@ import msgspec
 from chat.protocol import ids, items
 from chat.protocol.creation import Creation, parse_creation
 from chat.protocol.errors import BadRequest, WireError
-from chat.protocol.frames import decode
-
-# The two steps; the rest are the types that they give.
-__all__ = ["decode", "parse"]
 
 MAX_CURSORS = 200
 MAX_COMMENT_CHARS = 4_000

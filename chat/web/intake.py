@@ -9,6 +9,7 @@ from django.conf import settings
 
 from chat.protocol import requests
 from chat.protocol.errors import BadRequest, RateLimited, WireError
+from chat.protocol.frames import decode
 from chat.protocol.rate import TokenBucket
 from chat.protocol.requests import Command
 from chat.web.connection import Connection
@@ -44,7 +45,7 @@ class Intake:
         try:
             if text is None:
                 raise BadRequest("invalid_frame", "Frames are text, not binary.")
-            frame = requests.decode(text, settings.CHAT.max_frame_bytes)
+            frame = decode(text, settings.CHAT.max_frame_bytes)
             if str(frame.get("type", "")).startswith("interject:"):
                 self._connection.extended = True
             command = requests.parse(frame)

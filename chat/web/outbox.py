@@ -18,8 +18,6 @@ from chat.engine.pulse import UNREACHABLE
 from chat.protocol.follower import Window
 from chat.web.stream import Stream
 
-__all__ = ["Failure", "Outbox", "Stream"]
-
 logger = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 100

@@ -21,7 +21,7 @@ from chat.web.connection import Connection
 from chat.web.control import steering
 from chat.web.followings import Followings, shown_prompt
 from chat.web.leaving import Leaving
-from chat.web.outbox import Stream
+from chat.web.stream import Stream
 from chat.web.unstored import Unstored
 
 Done = Begun | Queued | Repeated

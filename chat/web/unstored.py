@@ -21,8 +21,8 @@ from chat.providers.base import ModelRequest
 from chat.services import Accepted, Asker, Remembered
 from chat.web import frames
 from chat.web.connection import Connection
-from chat.web.outbox import Stream
 from chat.web.remembering import Answered, Remembering, items_of
+from chat.web.stream import Stream
 
 
 class Unstored:

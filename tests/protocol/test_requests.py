@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from chat.protocol import requests
 from chat.protocol.errors import BadRequest, TooLarge, WireError
+from chat.protocol.frames import decode
 from chat.protocol.requests import BadSteer, Command
 
 KINDS = [
@@ -103,7 +104,7 @@ def outcome_of(work: Callable[[], Any]) -> Any:
 
 @given(st.one_of(st.text(), values.map(json.dumps)))
 def test_any_text_is_an_object_or_a_refusal(text: str):
-    outcome = outcome_of(lambda: requests.decode(text, 60))
+    outcome = outcome_of(lambda: decode(text, 60))
     if isinstance(outcome, TooLarge):
         assert outcome.status == 413
         assert len(text.encode()) > 60
@@ -132,9 +133,9 @@ def test_a_frame_may_be_as_large_as_its_limit(size: int):
     text += " " * (size - len(text.encode()))
     if size > 100:
         with pytest.raises(TooLarge):
-            requests.decode(text, 100)
+            decode(text, 100)
     else:
-        assert requests.decode(text, 100) == {"a": "ü" * 40}
+        assert decode(text, 100) == {"a": "ü" * 40}
 
 
 @pytest.mark.parametrize(
@@ -160,13 +161,13 @@ def test_a_frame_may_be_as_large_as_its_limit(size: int):
 )
 def test_what_cannot_be_read_or_kept_is_refused(text: str, code: str):
     with pytest.raises(BadRequest) as refusal:
-        requests.decode(text, 10_000_000)
+        decode(text, 10_000_000)
     assert refusal.value.code == code
 
 
 def test_a_pair_of_surrogates_and_an_escaped_backslash_are_text():
-    assert requests.decode('{"a": "\\ud83d\\ude00"}', 100) == {"a": "😀"}
-    assert requests.decode('{"a": "\\\\u0000"}', 100) == {"a": "\\u0000"}
+    assert decode('{"a": "\\ud83d\\ude00"}', 100) == {"a": "😀"}
+    assert decode('{"a": "\\\\u0000"}', 100) == {"a": "\\u0000"}
 
 
 def test_neutral_values_of_unknown_fields_are_let_pass():
