@@ -53,23 +53,19 @@ class Control:
         target = await services.request_cancel(
             self._connection.engine, asker, response_id, seen if seen >= 0 else None
         )
-        self._await_end(target, [command.event_id])
-        if target.status not in lifecycle.LIVE:
-            await self._ended_before(target)
+        await self._await_end(target, [command.event_id])
 
-    def _await_end(self, target: queries.Target, event_ids: list[str | None]) -> None:
+    async def _await_end(self, target: queries.Target, event_ids: list[str | None]) -> None:
         """Have the receipts given, to the cancels with these ids, when news of the end comes.
 
         That is behind the response's last event; asked for at once, they were sometimes before it.
+        Of what had ended already, the news may have come before anybody waited for it.
         """
         assert target.response_id is not None and target.conversation_id is not None
         self._followings.attend(target.conversation_id, _receipt(target.response_id))
         self._receipts.setdefault(target.response_id, []).extend(event_ids)
-
-    async def _ended_before(self, target: queries.Target) -> None:
-        """The news may have come before the receipt was waited for."""
-        assert target.response_id is not None
-        await self.ended(target.response_id)
+        if target.status not in lifecycle.LIVE:
+            await self.ended(target.response_id)
 
     async def _response_of(self, event_id: str, asker: Asker) -> str | None:
         """The response of a prompt; one that still waits is withdrawn instead."""
@@ -117,8 +113,7 @@ class Control:
         )
         if target.response_id is None or target.response_id == response_id:
             return False
-        self._await_end(target, self._taken(response_id))
-        await self._ended_before(target)
+        await self._await_end(target, self._taken(response_id))
         return True
 
     def _taken(self, response_id: str) -> list[str | None]:
