@@ -47,3 +47,11 @@ def identity(account: Account) -> Identity:
     """The account, signed in by its key."""
     key = ApiKey.objects.get(user=account.user)
     return Identity(user_id=account.user.pk, username=account.username, api_key_id=key.pk)
+
+
+@pytest.fixture
+async def nothing_is_left_behind(engine: Engine) -> AsyncIterator[None]:
+    """Whatever viewers a test leaves connected are gone before the engine is."""
+    yield
+    for viewer in list(engine.audience._by_connection.values()):
+        await viewer.finish()

@@ -6,8 +6,7 @@ Every conversation that is listened to is asked for every second.
 import asyncio
 
 from chat.engine.process import Engine
-from tests.engine.test_keeping import begin
-from tests.engine.viewer import Viewer
+from tests.engine.viewer import Viewer, begin
 from tests.gate import Gate
 from tests.upstream_script import Script, chunk, whole
 

@@ -10,8 +10,7 @@ from chat.engine.run import Run
 from chat.protocol import ids
 from chat.protocol.coalescer import Coalescer
 from tests.engine.test_claiming import parents
-from tests.engine.test_keeping import begin
-from tests.engine.viewer import Viewer
+from tests.engine.viewer import Viewer, begin
 from tests.gate import Gate
 from tests.upstream_script import HANG, Script, chunk, whole
 

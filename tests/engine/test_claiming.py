@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from chat.engine.run import Run
-from tests.engine.test_keeping import begin
-from tests.engine.viewer import Viewer
+from tests.engine.viewer import Viewer, begin
 from tests.gate import Gate
 from tests.upstream_script import Script, chunk, done, finish, say, whole
 
