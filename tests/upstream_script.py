@@ -193,3 +193,17 @@ def refusal(
     body = json.dumps({"error": {"message": message, "type": "error", "code": code}}).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Script([body], status=status, content_type="application/json", headers=named)
+
+
+HTML = b"<!doctype html>\n<html><body><h1>Welcome</h1>\n</body></html>\n"
+
+
+def html(*pieces: Step, status: int = 200, content_type: str = "text/html") -> Script:
+    """A page, as what stands before an upstream would send it."""
+    return Script(pieces or [HTML], status=status, content_type=content_type)
+
+
+def as_json(content: object, status: int) -> Script:
+    """An answer that is no stream; bytes are sent as they are."""
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return Script([data], status=status, content_type="application/json")

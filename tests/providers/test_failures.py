@@ -1,44 +1,14 @@
-"""Whatever fails upstream ends as an error that tells the user what to do, with the text kept."""
+"""A refusal ends as an error that tells the user what to do, how long to wait, and no key."""
 
-import json
-import socket
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
 from chat.providers import failures, waiting
-from chat.providers.base import Limits
-from chat.providers.chat_completions import ChatCompletionsProvider
-from tests.gate import Gate
 from tests.providers.conftest import KEY
 from tests.providers.reading import hear
-from tests.upstream_script import (
-    CUT,
-    HANG,
-    RESET,
-    Endlessly,
-    Script,
-    chunk,
-    delta,
-    done,
-    event,
-    finish,
-    refusal,
-    usage,
-)
-
-HTML = b"<!doctype html>\n<html><body><h1>Welcome</h1>\n</body></html>\n"
-
-
-def html(*pieces: bytes, status: int = 200, content_type: str = "text/html") -> Script:
-    return Script(pieces or [HTML], status=status, content_type=content_type)
-
-
-def body(content: object, status: int) -> Script:
-    data = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return Script([data], status=status, content_type="application/json")
-
+from tests.upstream_script import Endlessly, Script, as_json, html, refusal
 
 REFUSALS: dict[str, tuple[Script, str, str]] = {
     "401": (refusal(401, f"Incorrect API key provided: {KEY}"), "upstream_auth", "OPENAI_API_KEY"),
@@ -51,20 +21,24 @@ REFUSALS: dict[str, tuple[Script, str, str]] = {
     ),
     "404 for the path": (html(status=404), "model_not_found", "OPENAI_BASE_URL"),
     "400": (refusal(400, "temperature is too hot"), "invalid_prompt", "temperature is too hot"),
-    "422 of FastAPI": (body({"detail": "no such field"}, 422), "invalid_prompt", "no such field"),
+    "422 of FastAPI": (
+        as_json({"detail": "no such field"}, 422),
+        "invalid_prompt",
+        "no such field",
+    ),
     "400 in plain text": (
         Script([b"no model is loaded"], status=400, content_type="text/plain"),
         "invalid_prompt",
         "no model is loaded",
     ),
     "400 for the model": (
-        body({"object": "error", "message": "Invalid model: x", "code": "1500"}, 400),
+        as_json({"object": "error", "message": "Invalid model: x", "code": "1500"}, 400),
         "model_not_found",
         "Invalid model: x",
     ),
     "400 for the key": (refusal(400, "Incorrect API key provided"), "upstream_auth", "operator"),
     "Gemini's list": (
-        body([{"error": {"code": 400, "message": "API key not valid."}}], 400),
+        as_json([{"error": {"code": 400, "message": "API key not valid."}}], 400),
         "upstream_auth",
         "operator",
     ),
@@ -79,7 +53,7 @@ REFUSALS: dict[str, tuple[Script, str, str]] = {
         "8192",
     ),
     "too long, for llama.cpp": (
-        body({"error": {"code": 400, "message": "x", "type": "exceed_context_size_error"}}, 400),
+        as_json({"error": {"code": 400, "message": "x", "type": "exceed_context_size_error"}}, 400),
         "context_length_exceeded",
         "shorten",
     ),
@@ -105,7 +79,7 @@ REFUSALS: dict[str, tuple[Script, str, str]] = {
         "upstream_protocol",
         "OPENAI_BASE_URL",
     ),
-    "error as a string": (body({"error": "model 'x' not found"}, 404), "model_not_found", "x"),
+    "error as a string": (as_json({"error": "model 'x' not found"}, 404), "model_not_found", "x"),
     "a body that never ends": (
         Script([Endlessly(b"x" * 5000, 0)], status=400),
         "invalid_prompt",
@@ -188,174 +162,3 @@ async def test_a_key_of_no_known_shape_is_not_quoted_either(upstream, provider_w
     error = (await hear(provider_with(api_key="hunter2hunter2"))).error
     assert error is not None
     assert "hunter2" not in error.message
-
-
-REPORTS = {
-    "an error object": ({"error": {"message": "boom", "type": "server_error"}}, "server_error"),
-    "an error string": ({"error": "boom"}, "server_error"),
-    "an error with a status": ({"error": {"message": "boom", "code": 429}}, "rate_limit_exceeded"),
-    "a rate limit": (
-        {"error": {"message": "boom", "code": "rate_limit_exceeded"}},
-        "rate_limit_exceeded",
-    ),
-    "a context too long": (
-        {"error": {"message": "boom", "code": "context_length_exceeded"}},
-        "context_length_exceeded",
-    ),
-    "a bad request": (
-        {"error": {"message": "boom", "type": "invalid_request_error"}},
-        "invalid_prompt",
-    ),
-    "a bare error": ({"object": "error", "message": "boom", "code": 500}, "server_error"),
-    "an error with choices": (
-        {"error": {"message": "boom", "code": 502}, "choices": [{"delta": {"content": ""}}]},
-        "server_error",
-    ),
-}
-
-
-@pytest.mark.parametrize(("report", "code"), REPORTS.values(), ids=REPORTS.keys())
-async def test_an_error_in_mid_stream_keeps_what_was_said(report, code, upstream, provider):
-    upstream.script = Script([chunk("a") + event(report) + chunk("never"), HANG])
-    heard = await hear(provider)
-    assert heard.text == "a"
-    assert heard.error is not None
-    assert heard.error.code == code
-    await (await upstream.request()).closed()
-
-
-async def test_a_finish_that_is_a_failure_fails(upstream, provider):
-    upstream.script = Script([chunk("a"), delta("error"), done()])
-    heard = await hear(provider)
-    assert (heard.text, heard.error and heard.error.code) == ("a", "server_error")
-
-
-BROKEN: dict[str, tuple[list[object], str]] = {
-    "cut": ([chunk("a"), CUT], "upstream_cut"),
-    "reset": ([chunk("a"), Gate, RESET], "upstream_cut"),
-    "ended without a finish": ([chunk("a")], "upstream_cut"),
-    "cut in mid line": ([chunk("a"), chunk("b")[:20], CUT], "upstream_cut"),
-    "ended in mid line": ([chunk("a"), chunk("b")[:20]], "upstream_cut"),
-    "bad JSON": ([chunk("a"), event(b'{"choices":[}'), HANG], "upstream_protocol"),
-    "not an object": ([chunk("a"), event(b"5"), HANG], "upstream_protocol"),
-    "endless nesting": ([chunk("a"), event(b'{"x":' + b"[" * 99999), HANG], "upstream_protocol"),
-}
-
-
-@pytest.mark.parametrize(("pieces", "code"), BROKEN.values(), ids=BROKEN.keys())
-async def test_a_stream_that_breaks_keeps_what_was_said(pieces, code, upstream, provider):
-    # A reset overtakes what was not read yet, so it waits until it was.
-    read = Gate()
-    upstream.script = Script([read if piece is Gate else piece for piece in pieces])
-    heard = await hear(provider, on_batch=read.open)
-    assert heard.error is not None
-    assert (heard.text, heard.error.code) == ("a", code)
-
-
-NEVER_AN_ANSWER: dict[str, tuple[Script, str]] = {
-    "a page": (html(), "upstream_protocol"),
-    "a page on one line": (html(b"<html>no line ends here</html>"), "upstream_protocol"),
-    "a page that says it is a stream": (
-        html(content_type="text/event-stream"),
-        "upstream_protocol",
-    ),
-    "a page that never ends": (html(Endlessly(b"<p>\n" * 30, 0)), "upstream_protocol"),
-    "other JSON": (body({"hello": "world"}, 200), "upstream_protocol"),
-    "broken JSON": (body(b"{", 200), "upstream_protocol"),
-    "an error as JSON": (body({"error": {"message": "x", "code": 503}}, 200), "server_error"),
-    "an empty body": (Script([]), "upstream_cut"),
-    "nothing at all": (Script(before_head=[CUT]), "upstream_cut"),
-    "a reset before the headers": (Script(before_head=[RESET]), "upstream_cut"),
-    "half the headers": (Script([b"HTTP/1.1 200 OK\r\ncontent-", CUT], raw=True), "upstream_cut"),
-    "another protocol": (Script([b"SSH-2.0-OpenSSH_9.6\r\n\r\n"], raw=True), "upstream_protocol"),
-    "bad chunk sizes": (
-        Script([b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nx\r\n"], raw=True),
-        "upstream_protocol",
-    ),
-}
-
-
-@pytest.mark.parametrize(("script", "code"), NEVER_AN_ANSWER.values(), ids=NEVER_AN_ANSWER.keys())
-async def test_what_never_was_an_answer_fails(script, code, upstream, provider):
-    upstream.script = script
-    heard = await hear(provider)
-    assert heard.text == ""
-    assert heard.error is not None
-    assert heard.error.code == code
-
-
-async def test_what_breaks_after_the_finish_takes_nothing_away(upstream, provider):
-    for accident in (CUT, RESET):
-        upstream.script = Script([chunk("a") + usage() + finish(), accident])
-        heard = await hear(provider)
-        assert (heard.text, heard.finish, heard.error) == ("a", "stop", None)
-        assert heard.usage is not None
-
-
-async def test_a_closed_port_is_unreachable():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    provider = ChatCompletionsProvider(base_url=f"http://127.0.0.1:{port}/v1")
-    error = (await hear(provider)).error
-    assert error is not None
-    assert (error.code, error.retriable) == ("upstream_unreachable", True)
-    assert "refuses connections" in error.message
-    with pytest.raises(failures.ProviderError, match="refuses connections"):
-        await provider.models()
-    await provider.close()
-
-
-async def test_a_name_that_nobody_knows_is_unreachable():
-    provider = ChatCompletionsProvider(base_url="http://nowhere.invalid/v1")
-    error = (await hear(provider)).error
-    assert error is not None
-    assert error.code == "upstream_unreachable"
-    await provider.close()
-
-
-async def test_an_upstream_that_speaks_no_tls_is_unreachable(upstream):
-    provider = ChatCompletionsProvider(
-        base_url=upstream.base_url.replace("http:", "https:"), limits=Limits(connect_seconds=0.3)
-    )
-    error = (await hear(provider)).error
-    assert error is not None
-    assert error.code == "upstream_unreachable"
-    await provider.close()
-
-
-async def test_a_prompt_that_cannot_be_sent_is_the_prompts_fault(upstream, provider):
-    error = (await hear(provider, "lone \ud800 surrogate")).error
-    assert error is not None
-    assert error.code == "invalid_prompt"
-
-
-async def test_models_are_listed_in_upstreams_order(upstream, provider):
-    upstream.models = ["b", "a", "c"]
-    assert await provider.models() == ["b", "a", "c"]
-    upstream.scripts["/v1/models"] = body([{"id": "x"}, {"id": None}, 5], 200)
-    assert await provider.models() == ["x"]
-
-
-@pytest.mark.parametrize(
-    ("script", "code"),
-    [
-        (refusal(401), "upstream_auth"),
-        (refusal(500), "server_error"),
-        (html(), "upstream_protocol"),
-        (Script(before_head=[CUT]), "upstream_cut"),
-    ],
-)
-async def test_models_that_cannot_be_listed_say_why(script, code, upstream, provider):
-    upstream.scripts["/v1/models"] = script
-    with pytest.raises(failures.ProviderError) as raised:
-        await provider.models()
-    assert raised.value.code == code
-
-
-async def test_the_key_goes_out_as_a_bearer_and_no_key_as_nothing(upstream, provider_with):
-    await hear(provider_with())
-    await hear(provider_with(api_key=""))
-    first, second = upstream.requests
-    assert first.headers["authorization"] == f"Bearer {KEY}"
-    assert "authorization" not in second.headers
-    assert first.headers["accept-encoding"] == "identity"
