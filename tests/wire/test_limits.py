@@ -2,9 +2,13 @@
 
 import asyncio
 import json
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import pytest
 
 from tests.gate import Gate
+from tests.service import Account, Service
 from tests.upstream_script import HANG, Endlessly, Script, chunk, done, finish, ping, think, usage
 from tests.wire import standard
 from tests.wire.conftest import TIGHT
@@ -33,6 +37,36 @@ async def begin_acks(chat: Line, model: Model) -> None:
 async def acknowledge(chat: Line, response_id: str) -> None:
     number = max(chat.numbers(response_id))
     await chat.send("interject:ack", response_id=response_id, sequence_number=number)
+
+
+class Written(NamedTuple):
+    """An answer of many events, that is there to be followed."""
+
+    response_id: str
+    conversation: str
+    events: list[dict[str, Any]]
+
+
+@pytest.fixture
+async def written(tight: Service, account: Account, model: Model) -> Written:
+    async with line(tight, account) as chat:
+        response = await chat.answer(model.answers(many_events()))
+        response_id = response["id"]
+        return Written(response_id, response["conversation"]["id"], chat.events(response_id))
+
+
+@pytest.fixture
+async def tab(tight: Service, account: Account, model: Model) -> AsyncIterator[Line]:
+    """A connection of the account that is held to the window."""
+    async with line(tight, account) as opened:
+        await begin_acks(opened, model)
+        yield opened
+
+
+async def resume(tab: Line, written: Written, after: int) -> None:
+    """Follow the conversation, as who knows the events up to this number."""
+    cursor = {"response_id": written.response_id, "sequence_number": after}
+    await tab.follow(written.conversation, after=[cursor])
 
 
 async def read_with_acks(chat: Line, response_id: str) -> dict[str, Any]:
@@ -67,64 +101,46 @@ async def test_sending_stops_at_the_window_and_goes_on_with_the_acks(tight, acco
         assert chat.events(response_id)[-3:] == other.events(response_id)[-3:]
 
 
-async def test_an_ack_of_one_number_makes_room_for_one_event(tight, account, model):
-    async with line(tight, account) as chat:
-        written = await chat.answer(model.answers(many_events()))
-        response_id, conversation = written["id"], written["conversation"]["id"]
-    async with line(tight, account) as tab:
-        await begin_acks(tab, model)
-        await tab.follow(conversation, after=[{"response_id": response_id, "sequence_number": -1}])
-        for number in range(3):
-            await has_come(tab, response_id, WINDOW_EVENTS + number)
-            assert tab.numbers(response_id) == list(range(WINDOW_EVENTS + number))
-            await tab.send("interject:ack", response_id=response_id, sequence_number=number)
+async def test_an_ack_of_one_number_makes_room_for_one_event(written, tab):
+    await resume(tab, written, after=-1)
+    for number in range(3):
+        await has_come(tab, written.response_id, WINDOW_EVENTS + number)
+        assert tab.numbers(written.response_id) == list(range(WINDOW_EVENTS + number))
+        await tab.send("interject:ack", response_id=written.response_id, sequence_number=number)
 
 
-async def test_a_replay_keeps_to_the_window_and_is_exact(tight, account, model):
-    async with line(tight, account) as chat:
-        written = await chat.answer(model.answers(many_events()))
-    response_id, conversation = written["id"], written["conversation"]["id"]
-    async with line(tight, account) as tab:
-        await begin_acks(tab, model)
-        await tab.follow(conversation, after=[{"response_id": response_id, "sequence_number": 4}])
-        await has_come(tab, response_id, WINDOW_EVENTS)
-        assert tab.numbers(response_id) == list(range(5, 5 + WINDOW_EVENTS))
-        await read_with_acks(tab, response_id)
-        assert tab.events(response_id) == chat.events(response_id)[5:]
+async def test_a_replay_keeps_to_the_window_and_is_exact(written, tab):
+    await resume(tab, written, after=4)
+    await has_come(tab, written.response_id, WINDOW_EVENTS)
+    assert tab.numbers(written.response_id) == list(range(5, 5 + WINDOW_EVENTS))
+    await read_with_acks(tab, written.response_id)
+    assert tab.events(written.response_id) == written.events[5:]
 
 
-async def test_what_is_not_stored_keeps_to_the_window_too(tight, account, model):
-    async with line(tight, account) as chat:
-        await begin_acks(chat, model)
-        response_id = await chat.prompt(model.answers(many_events()), store=False)
-        ended = await read_with_acks(chat, response_id)
-        assert texts(ended) == chat.text_of(response_id) == "".join(FEW)
+async def test_what_is_not_stored_keeps_to_the_window_too(tab, model):
+    response_id = await tab.prompt(model.answers(many_events()), store=False)
+    ended = await read_with_acks(tab, response_id)
+    assert texts(ended) == tab.text_of(response_id) == "".join(FEW)
 
 
-async def test_answers_are_not_held_by_the_window(tight, account, model):
-    async with line(tight, account) as chat:
-        await begin_acks(chat, model)
-        response_id = await chat.prompt(model.answers(many_events()))
-        await chat.fence()
-        await chat.send("interject:feedback", response_id=response_id, rating=1)
-        await chat.until("interject:feedback")
+async def test_answers_are_not_held_by_the_window(tab, model):
+    response_id = await tab.prompt(model.answers(many_events()))
+    await tab.fence()
+    await tab.send("interject:feedback", response_id=response_id, rating=1)
+    await tab.until("interject:feedback")
 
 
-async def test_what_is_shown_no_longer_takes_no_room_in_the_window(tight, account, model):
-    async with line(tight, account) as chat:
-        written = await chat.answer(model.answers(many_events()))
-    response_id, conversation = written["id"], written["conversation"]["id"]
-    async with line(tight, account) as tab:
-        await begin_acks(tab, model)
-        await tab.follow(conversation, after=[{"response_id": response_id, "sequence_number": -1}])
-        await has_come(tab, response_id, WINDOW_EVENTS)
-        await tab.send("interject:unfollow", conversation=conversation)
-        assert texts(await tab.answer(model.says("Yes."))) == "Yes."
-        # Acks that were on their way are no mistake; one of what was never sent is.
-        await acknowledge(tab, response_id)
-        assert await tab.fence() == []
-        await tab.send("interject:ack", response_id=response_id, sequence_number=WINDOW_EVENTS)
-        assert (await tab.refusal())["error"]["code"] == "invalid_sequence_number"
+async def test_what_is_shown_no_longer_takes_no_room_in_the_window(written, tab, model):
+    response_id = written.response_id
+    await resume(tab, written, after=-1)
+    await has_come(tab, response_id, WINDOW_EVENTS)
+    await tab.send("interject:unfollow", conversation=written.conversation)
+    assert texts(await tab.answer(model.says("Yes."))) == "Yes."
+    # Acks that were on their way are no mistake; one of what was never sent is.
+    await acknowledge(tab, response_id)
+    assert await tab.fence() == []
+    await tab.send("interject:ack", response_id=response_id, sequence_number=WINDOW_EVENTS)
+    assert (await tab.refusal())["error"]["code"] == "invalid_sequence_number"
 
 
 async def test_a_prompt_that_is_repeated_is_shown_again_within_the_window(tight, account, model):
