@@ -15,8 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from tests.gate import Gate
 from tests.service import Account, Service, Socket
 from tests.upstream import Seen, Upstream
-from tests.upstream_script import HANG, Script, chunk, whole
+from tests.upstream_script import HANG, Script, call, chunk, whole
 
+TOOL = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 TERMINAL = ("response.completed", "response.incomplete", "response.failed")
 Found = TypeVar("Found")
 
@@ -54,6 +55,13 @@ class Line(Socket):
         """Wait until this much of the answer was shown, exactly."""
         while self.text_of(response_id) != text:
             await self.until("response.output_text.delta", response_id=response_id)
+
+    async def steer_at_once(self, response_id: str, count: int) -> list[dict[str, Any]]:
+        """So many steers, which say their numbers. Returns what each was answered, in order."""
+        for number in range(count):
+            await self.send("response.steer", previous_response_id=response_id, input=f"{number}")
+        kinds = ("response.steer.accepted", "response.steer.failed")
+        return [await self.until(*kinds) for _ in range(count)]
 
     async def refusal(self, **fields: Any) -> dict[str, Any]:
         """The next error frame."""
@@ -145,6 +153,18 @@ async def line(
     options = {"max_queue": None, **options}
     async with service.connect(account, query, **options) as connection:
         yield Line(connection)
+
+
+async def steer_behind_a_call(chat: Line, model: Model, **fields: Any) -> str:
+    """Steer a model that called a function and speaks on: "Gently." waits for the output.
+
+    Returns the id of the response; the call is `call_1`.
+    """
+    speaks_on = Script([call(0, "call_1", "look", "{}"), chunk("Meanwhile "), HANG])
+    response_id = await chat.prompt(model.answers(speaks_on), tools=[TOOL], **fields)
+    await chat.until("response.function_call_arguments.delta")
+    await chat.send("response.steer", previous_response_id=response_id, input="Gently.")
+    return response_id
 
 
 def plain(service: Service, account: Account) -> Any:

@@ -5,10 +5,8 @@ import pytest
 from chat.models import Conversation, Feedback, Log, Response
 from tests.gate import Gate
 from tests.upstream_script import Script, call, chunk, done, finish, usage
-from tests.wire.lines import TERMINAL, Line, kept, line, said, texts
+from tests.wire.lines import TERMINAL, TOOL, Line, kept, line, said, texts
 from tests.wire.locks import holding
-
-TOOL = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 
 
 async def test_a_prompt_that_comes_twice_is_run_once_and_replayed(chat, model, account):

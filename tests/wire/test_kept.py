@@ -10,10 +10,9 @@ from django.db import IntegrityError, connection, transaction
 from chat.models import Conversation, Feedback, Item, Lease, Log, Response
 from tests.service import Account
 from tests.upstream_script import Script, call, chunk, done, finish, think, usage
-from tests.wire.lines import kept
+from tests.wire.lines import TOOL, kept
 
 UNTIL = datetime(2099, 1, 1, tzinfo=UTC)
-TOOL = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 
 
 def answer(*steps: bytes) -> Script:

@@ -6,9 +6,7 @@ import pytest
 
 from tests.gate import Gate
 from tests.upstream_script import Script, call, chunk, done, finish, think, usage
-from tests.wire.lines import is_event, line, texts
-
-TOOL = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
+from tests.wire.lines import TOOL, is_event, line, texts
 
 
 def keep_up(snapshot: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

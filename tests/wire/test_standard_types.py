@@ -18,9 +18,8 @@ from tests.upstream_script import (
     whole,
 )
 from tests.wire import standard
-from tests.wire.lines import is_event
+from tests.wire.lines import TOOL, is_event
 
-TOOL = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 CITED = [
     {"type": "url_citation", "url_citation": {"url": "https://example.org/", "title": "A page"}}
 ]

@@ -6,12 +6,11 @@ import pytest
 
 from chat.models import Intent, Response
 from tests.gate import Gate
-from tests.upstream_script import HANG, Script, call, chunk, done, finish, think, usage
-from tests.wire.lines import TERMINAL, kept, line, plain, said, texts
+from tests.upstream_script import Script, chunk, done, finish, think, usage
+from tests.wire.lines import TERMINAL, kept, line, plain, said, steer_behind_a_call, texts
 from tests.wire.locks import holding
 
 STORED_OR_NOT = pytest.mark.parametrize("store", [True, False], ids=["stored", "not stored"])
-TOOL = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 
 SETTINGS = {
     "instructions": "Rhyme.",
@@ -258,11 +257,7 @@ async def test_too_many_steers_are_given_back(chat, model, served, account):
     """While the end of a response waits, so do its steers."""
     response_id = await chat.prompt(model.begins("One "))
     await chat.shown(response_id, "One ")
-    for number in range(40):
-        await chat.send("response.steer", previous_response_id=response_id, input=f"{number}")
-    outcomes = [
-        await chat.until("response.steer.accepted", "response.steer.failed") for _ in range(40)
-    ]
+    outcomes = await chat.steer_at_once(response_id, 40)
     used = [f for f in outcomes if f["type"] == "response.steer.accepted"]
     back = {f["steer"]["input"] for f in outcomes if f["type"] == "response.steer.failed"}
     assert len(used) + len(back) == 40
@@ -272,15 +267,10 @@ async def test_too_many_steers_are_given_back(chat, model, served, account):
 
 @STORED_OR_NOT
 async def test_all_answers_to_a_steer_bear_the_name_of_its_stream(chat, model, store):
-    script = Script([call(0, "call_1", "look", "{}"), chunk("Meanwhile "), HANG])
-    asked = {"tools": [TOOL], "store": store, "stream_id": "s"}
-    response_id = await chat.prompt(model.answers(script), **asked)
-    await chat.until("response.function_call_arguments.delta")
-    steer = {"previous_response_id": response_id, "input": "Gently."}
-    await chat.send("response.steer", **steer)
+    response_id = await steer_behind_a_call(chat, model, store=store, stream_id="s")
     for kind in ("accepted", "pending"):
         assert (await chat.until(f"response.steer.{kind}"))["stream_id"] == "s"
-    await chat.send("response.steer", **steer)
+    await chat.send("response.steer", previous_response_id=response_id, input="Gently.")
     failed = await chat.until("response.steer.failed")
     assert (failed["stream_id"], failed["steer"]["input"]) == ("s", "Gently.")
     assert failed["sequence_number"] == max(chat.numbers(response_id))

@@ -13,11 +13,9 @@ from tests.gate import Gate
 from tests.service import database_url
 from tests.upstream_script import HANG, Script, call, chunk, done, finish, usage
 from tests.wire import standard
-from tests.wire.lines import Line, Model, said, texts
+from tests.wire.lines import TOOL, Line, Model, said, steer_behind_a_call, texts
 
 STORED_OR_NOT = pytest.mark.parametrize("store", [True, False], ids=["stored", "not stored"])
-
-TOOL = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 
 
 def calls(*call_ids: str | None) -> Script:
@@ -134,10 +132,7 @@ async def test_a_steer_in_the_middle_of_a_call_makes_a_successor(chat, model, st
 @STORED_OR_NOT
 async def test_a_steer_of_what_has_called_waits_for_the_outputs(chat, model, store):
     """The call is whole, and the model went on to speak."""
-    said_more = [call(0, "call_1", "look", "{}"), chunk("Meanwhile "), HANG]
-    response_id = await chat.prompt(model.answers(Script(said_more)), tools=[TOOL], store=store)
-    await chat.until("response.function_call_arguments.delta")
-    await chat.send("response.steer", previous_response_id=response_id, input="Gently.")
+    response_id = await steer_behind_a_call(chat, model, store=store)
     steered = await chat.end(response_id)
     assert [each["status"] for each in steered["output"]] == ["completed", "incomplete"]
     pending = await chat.until("response.steer.pending")

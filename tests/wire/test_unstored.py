@@ -2,8 +2,8 @@
 
 from chat.models import Conversation, Response
 from tests.gate import Gate
-from tests.upstream_script import HANG, Script, call, chunk, refusal
-from tests.wire.lines import TERMINAL, kept, line, said, texts
+from tests.upstream_script import refusal
+from tests.wire.lines import TERMINAL, kept, line, said, steer_behind_a_call, texts
 
 
 async def test_it_is_answered_and_kept_nowhere(chat, model, account):
@@ -237,11 +237,7 @@ async def test_it_is_cancelled_by_the_event_id_of_its_prompt_and_after_a_steer(c
 async def test_no_more_steers_wait_than_with_what_is_stored(chat, model):
     response_id = await chat.prompt(model.begins("One "), store=False)
     await chat.shown(response_id, "One ")
-    for number in range(20):
-        await chat.send("response.steer", previous_response_id=response_id, input=f"{number}")
-    outcomes = [
-        await chat.until("response.steer.accepted", "response.steer.failed") for _ in range(20)
-    ]
+    outcomes = await chat.steer_at_once(response_id, 20)
     failed = [each for each in outcomes if each["type"] == "response.steer.failed"]
     assert {each["error"]["code"] for each in failed} <= {"too_many_pending_steers"}
     taken = [each["steer"]["previous_response_id"] for each in outcomes if each not in failed]
@@ -252,11 +248,7 @@ async def test_no_more_steers_wait_than_with_what_is_stored(chat, model):
 
 
 async def test_steers_that_wait_come_back_when_their_parent_is_forgotten(chat, model):
-    tool = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
-    script = Script([call(0, "call_1", "look", "{}"), chunk("Meanwhile "), HANG])
-    response_id = await chat.prompt(model.answers(script), tools=[tool], store=False)
-    await chat.until("response.function_call_arguments.delta")
-    await chat.send("response.steer", previous_response_id=response_id, input="Gently.")
+    response_id = await steer_behind_a_call(chat, model, store=False)
     pending = await chat.until("response.steer.pending")
     await chat.send("response.create", input="?", previous_response_id=response_id, store=False)
     failed = await chat.until("response.steer.failed")
@@ -265,11 +257,7 @@ async def test_steers_that_wait_come_back_when_their_parent_is_forgotten(chat, m
 
 
 async def test_a_stored_child_takes_up_the_steers_that_wait(chat, model):
-    tool = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
-    script = Script([call(0, "call_1", "look", "{}"), chunk("Meanwhile "), HANG])
-    response_id = await chat.prompt(model.answers(script), tools=[tool], store=False)
-    await chat.until("response.function_call_arguments.delta")
-    await chat.send("response.steer", previous_response_id=response_id, input="Gently.")
+    response_id = await steer_behind_a_call(chat, model, store=False)
     await chat.until("response.steer.pending")
     last = model.says("Seen.")
     output = {"type": "function_call_output", "call_id": "call_1", "output": "seen"}
