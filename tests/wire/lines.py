@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from asgiref.sync import sync_to_async
 from django.db import connections
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.gate import Gate
@@ -172,6 +173,12 @@ def plain(service: Service, account: Account) -> Any:
     return line(service, account, query="")
 
 
+def by_cookie(service: Service, cookie: str | None, **options: Any) -> connect:
+    """An opening with the cookie of a session, or none."""
+    headers = {"Cookie": cookie} if cookie else {}
+    return connect(service.ws_url + "?interject=1", additional_headers=headers, **options)
+
+
 async def kept(look: Callable[[], Found]) -> Found:
     """What the ORM finds, asked from a coroutine."""
 
@@ -182,6 +189,11 @@ async def kept(look: Callable[[], Found]) -> Found:
             connections.close_all()
 
     return await sync_to_async(asked)()
+
+
+async def signed_in(account: Account) -> str:
+    """The cookie of a new session."""
+    return await kept(account.session_cookie)
 
 
 async def post(service: Service, cookie: str, path: str, body: Any = None) -> None:
