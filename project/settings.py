@@ -93,7 +93,7 @@ DATABASES["default"]["OPTIONS"] = {
 # Publishing takes one connection of the pool and listening another. A Redis that has stopped
 # answering holds a send for the timeout, so it is short; the log is the truth, Redis a hint.
 _REDIS_LAYER = {
-    "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+    "BACKEND": "chat.engine.layer.BoundedLayer",
     "CONFIG": {
         "prefix": "interject",
         "hosts": [
@@ -199,6 +199,8 @@ LOGGING = {
         # Replaces Django's own, which would write each line once more.
         "django": {"handlers": [], "level": "WARNING", "propagate": True},
         "django.security": {"filters": ["brief"], "level": "WARNING", "propagate": True},
+        # Says so each second while Redis is away.
+        "channels_redis.pubsub": {"filters": ["brief"], "level": "WARNING", "propagate": True},
         "django.security.DisallowedHost": {"filters": ["brief"], "level": "WARNING"},
     },
 }

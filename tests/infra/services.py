@@ -48,9 +48,9 @@ def postgres(folder: Path, database: str, user: str) -> Iterator[int]:
 
 
 @contextmanager
-def redis_server() -> Iterator[int]:
+def redis_server(port: int = 0) -> Iterator[int]:
     """A Redis that keeps nothing; its port."""
-    port = free_port()
+    port = port or free_port()
     command = [REDIS_SERVER_PATH, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
