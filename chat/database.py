@@ -4,14 +4,17 @@ Django's ORM gives all async callers of a process one thread and one connection:
 would stall every stream. What runs often goes through here instead, on the event loop.
 """
 
-from typing import Any
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import connections
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-Pool = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
+Connection = AsyncConnection[tuple[Any, ...]]
+Done = TypeVar("Done")
 
 # A peer that vanished without a word is noticed within ten seconds, not after the system's hours.
 # The timeout acts on what was sent and not acknowledged; one that took our statement and then
@@ -25,9 +28,44 @@ SILENT_PEER = {
 STATEMENT_TIMEOUT_MS = 30_000
 
 
+class Pool(AsyncConnectionPool[Connection]):
+    """A pool from which no cancellation takes a connection away.
+
+    Connections that close end what waits for them, at any moment. The pool loses a connection when
+    whoever takes it, or gives it back, is cancelled while another one holds the pool's lock: under
+    load it was empty after a thousand of those. So both are done to their end, whoever waits.
+    """
+
+    async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109
+        taking = self._keep(super().getconn(timeout))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(self._give_back)
+            raise
+
+    async def putconn(self, conn: Connection) -> None:
+        await asyncio.shield(self._keep(super().putconn(conn)))
+
+    def _give_back(self, taking: "asyncio.Future[Connection]") -> None:
+        """Nobody waits for it any more."""
+        if not taking.cancelled() and taking.exception() is None:
+            self._keep(super().putconn(taking.result()))
+
+    def _keep(self, work: Coroutine[Any, Any, Done]) -> "asyncio.Task[Done]":
+        """The loop itself holds tasks only weakly."""
+        task = asyncio.ensure_future(work)
+        _returning.add(task)
+        task.add_done_callback(_returning.discard)
+        return task
+
+
+_returning: set["asyncio.Task[Any]"] = set()
+
+
 def make_pool(max_size: int | None = None) -> Pool:
     """A pool on the default database, not open yet. Its connections commit each statement."""
-    return AsyncConnectionPool(
+    return Pool(
         kwargs={**_connection_parameters(), "autocommit": True},
         min_size=2,
         max_size=max_size or settings.CHAT.pool_size,
@@ -46,7 +84,7 @@ def _connection_parameters() -> dict[str, Any]:
     return {**SILENT_PEER, **parameters}
 
 
-async def _configure(connection: AsyncConnection[tuple[Any, ...]]) -> None:
+async def _configure(connection: Connection) -> None:
     # A statement that was seen twice is prepared: planning costs more than running most of them.
     connection.prepare_threshold = 1
     await connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")

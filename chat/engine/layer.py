@@ -1,8 +1,8 @@
-"""Channels' Redis pub/sub layer, but for two things: its queues are bounded, and a subscription that
-failed is tried again.
+"""Channels' Redis pub/sub layer, but for two things that it leaves to chance.
 
-The layer's own queue of a channel grows without an end while its reader is busy. And a channel whose
-first subscription failed, because Redis was not there yet, counts as subscribed for ever.
+Its queues are bounded: the layer's own queue of a channel grows without an end while its reader is
+busy. And a subscription that failed is tried again: a channel whose first one did, because Redis
+was not there yet, counts as subscribed for ever.
 """
 
 import asyncio

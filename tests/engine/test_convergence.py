@@ -1,15 +1,18 @@
 """Whatever is lost, doubled, reordered, dropped, cancelled or steered: all see one text.
 
-Each schedule is a conversation of its own, made from a seed: a prompt or two, and while the answer
-streams, a viewer who drops, comes back with cursors or without, cancels, steers, acknowledges or
-does not, and a second one who joins somewhere. At the end, what each viewer's frames say, what
-Postgres holds and what upstream sent must be the same text, in the page's own code as well.
+There are two processes: one that runs what it takes, and one that leaves it to the other. Each
+schedule is a conversation of its own, made from a seed: a prompt or two, and while the answer
+streams, a viewer who drops, comes back to either process with cursors or without, cancels, steers,
+acknowledges or does not, and a second one who joins somewhere. At the end, what each viewer's
+frames say, what Postgres holds and what upstream sent must be the same text, in the page's own code
+as well.
 """
 
 import asyncio
 import json
 import random
 import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +67,9 @@ def answer(seen: Seen) -> Script:
 class Schedule:
     """One conversation, from a seed."""
 
-    def __init__(self, engine: Engine, identity: Identity, seed: int) -> None:
-        self.engine = engine
+    def __init__(self, engines: list[Engine], identity: Identity, seed: int) -> None:
+        self.engines = engines
+        self.engine = engines[0]
         self.identity = identity
         self.seed = seed
         self.chance = random.Random(seed)
@@ -89,7 +93,7 @@ class Schedule:
             await viewer.drop()
 
     async def _viewer(self) -> Viewer:
-        viewer = await Viewer(self.engine, self.identity).connect()
+        viewer = await Viewer(self.chance.choice(self.engines), self.identity).connect()
         self.viewers.append(viewer)
         return viewer
 
@@ -100,6 +104,7 @@ class Schedule:
             case "drop":
                 await first.drop()
                 await asyncio.sleep(self.chance.uniform(0, 0.05))
+                first.engine = self.chance.choice(self.engines)
                 await first.connect()
                 first.follow(self.conversation_id, resume=self.chance.random() < 0.7)
             case "cancel":
@@ -189,13 +194,24 @@ def layer() -> FaultyLayer:
     return FaultyLayer(seed=7, lost=0.05, doubled=0.05, late=0.1)
 
 
-async def test_all_texts_converge(engine, upstream: Upstream, identity: Identity, tmp_path):
+@pytest.fixture
+async def web(engine: Engine, layer: FaultyLayer) -> AsyncIterator[Engine]:
+    """A process that runs nothing itself."""
+    running = Engine(layer=layer, catalogue=engine.catalogue, concurrency=0)
+    await running.start()
+    yield running
+    await running.stop(grace_seconds=0)
+
+
+async def test_all_texts_converge(
+    engine: Engine, web: Engine, upstream: Upstream, identity: Identity, tmp_path: Path
+):
     upstream.script = answer
     room = asyncio.Semaphore(AT_ONCE)
 
     async def run(seed: int) -> tuple[Schedule, list[tuple[Any, ...]]]:
         async with room:
-            schedule = Schedule(engine, identity, seed)
+            schedule = Schedule([engine, web], identity, seed)
             await schedule.run()
             rows = await schedule.rows()
             check(schedule, rows)
