@@ -21,7 +21,7 @@ class Interest:
         news = []
         for conversation_id in conversations:
             interested = self._until.setdefault(conversation_id, {})
-            if interested.get(inbox, 0.0) < now:
+            if inbox not in interested or interested[inbox] < now:
                 news.append(conversation_id)
             interested[inbox] = now + LASTS_SECONDS
         return news

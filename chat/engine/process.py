@@ -120,7 +120,7 @@ class Engine:
             case Intended(response_id=response_id):
                 self.dispatcher.look_for(response_id)
                 self.takeover.look_now()  # It may wait for a worker: anybody can end it.
-            case Started(owner="") | Owned(owner=""):
+            case Started(owner=""):
                 self.takeover.look_now()
             case Owned():
                 self.takeover.heard(notice)

@@ -54,10 +54,12 @@ class Takeover:
         self._look.set()
 
     def heard(self, notice: Owned) -> None:
-        """Whatever this process thinks: it does not run what another one took."""
+        """Whatever this process thinks: it does not run what was taken since, even by itself."""
         run = self._dispatcher.runs.get(notice.response_id)
-        if run is not None and notice.owner != self._owner and run.attempt < notice.attempt:
+        if run is not None and run.attempt < notice.attempt:
             run.fenced()
+        if notice.owner == NOBODY:
+            self.look_now()
 
     async def _repeat(self) -> None:
         loop = asyncio.get_running_loop()
