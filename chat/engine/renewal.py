@@ -11,6 +11,10 @@ from chat.engine.run import Run
 
 logger = logging.getLogger(__name__)
 
+# After an outage of this many leases nobody can say whether others took over long ago: the models
+# are stopped. What they said so far is kept in memory, and ends as interrupted if it is still ours.
+ISOLATED_LEASES = 5
+
 
 class Renewal:
     """Renews the leases of `runs`, and fences those whose lease somebody else has, or nobody."""
@@ -24,12 +28,17 @@ class Renewal:
         self._lease_seconds = lease_seconds
 
     async def repeat(self) -> None:
+        loop = asyncio.get_running_loop()
+        renewed_at = loop.time()
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
             try:
                 await self._renew()
+                renewed_at = loop.time()
             except UNREACHABLE as error:
                 logger.warning("Postgres is away, leases wait: %s", error)
+                if loop.time() - renewed_at > ISOLATED_LEASES * self._lease_seconds:
+                    self._stop_all()
             except Exception:
                 logger.exception("Leases could not be renewed")
 
@@ -40,6 +49,10 @@ class Renewal:
         ours = await leases.renew(self._pool, self._owner, attempts, self._lease_seconds)
         for response_id in attempts.keys() - ours:
             await self._check_fence(response_id)
+
+    def _stop_all(self) -> None:
+        for run in self._runs.values():
+            run.interrupt()
 
     async def _check_fence(self, response_id: str) -> None:
         """A lease that did not come back: the response ended meanwhile, was deleted, or taken."""

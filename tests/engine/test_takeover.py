@@ -17,9 +17,8 @@ from chat.engine.resumption import Next, next_step
 from chat.protocol import ids
 from tests.engine.faulty_layer import FaultyLayer
 from tests.engine.viewer import Viewer, begin
-from tests.gate import Gate
 from tests.upstream import Upstream
-from tests.upstream_script import Script, chunk, done, finish, whole
+from tests.upstream_script import HANG, Script, chunk, done, finish, whole
 
 LEASE_SECONDS = 0.6
 
@@ -157,7 +156,7 @@ async def lapse(engine: Engine, response_id: str) -> None:
 async def test_what_had_text_ends_with_it_and_the_old_owner_stops(
     engine: Engine, hasty: Engine, upstream: Upstream, identity
 ):
-    upstream.script = Script([chunk("kept "), Gate()])
+    upstream.script = Script([chunk("kept "), HANG])
     viewer = await Viewer(engine, identity).connect()
     response_id, _ = await begin(viewer, "begin")
     await viewer.until(lambda: viewer.text(response_id) == "kept ")
@@ -177,7 +176,7 @@ async def test_what_had_text_ends_with_it_and_the_old_owner_stops(
 async def test_what_had_no_text_is_run_again(
     engine: Engine, hasty: Engine, upstream: Upstream, identity
 ):
-    answers = [Script([Gate()]), whole("the ", "answer")]
+    answers = [Script([HANG]), whole("the ", "answer")]
     upstream.script = lambda seen: answers[len(upstream.requests) - 1]
     viewer = await Viewer(engine, identity).connect()
     viewer.send("response.create", model="test-model", input="begin")
@@ -196,7 +195,7 @@ async def test_a_wish_outlives_the_owner(
     engine: Engine, hasty: Engine, upstream: Upstream, identity, monkeypatch
 ):
     """A steer that the old owner never saw to makes its successor all the same."""
-    upstream.script = Script([chunk("kept "), Gate()])
+    upstream.script = Script([chunk("kept "), HANG])
     upstream.scripts["instead"] = Script([chunk("steered"), finish(), done()])
     viewer = await Viewer(engine, identity).connect()
     response_id, _ = await begin(viewer, "begin")
@@ -210,4 +209,24 @@ async def test_a_wish_outlives_the_owner(
     assert viewer.endings[response_id]["incomplete_details"] == {"reason": "steered"}
     (successor,) = [each for each in viewer.endings if each != response_id]
     assert viewer.text(successor) == "steered"
+    await viewer.drop()
+
+
+async def test_a_process_that_is_cut_off_for_long_stops_its_models(
+    hasty: Engine, upstream: Upstream, identity, monkeypatch
+):
+    """Others may have taken over meanwhile, and it cannot ask. What it has it keeps."""
+    upstream.script = Script([chunk("kept "), HANG])
+    viewer = await Viewer(hasty, identity).connect()
+    response_id, _ = await begin(viewer, "begin")
+
+    async def unreachable(*_: object) -> set[str]:
+        raise OSError("cut off")
+
+    with monkeypatch.context() as cut:
+        cut.setattr(leases, "renew", unreachable)
+        await viewer.until(lambda: response_id in viewer.endings)
+    assert viewer.endings[response_id]["incomplete_details"] == {"reason": "interrupted"}
+    assert viewer.text(response_id) == "kept "
+    await upstream.quiet()
     await viewer.drop()
