@@ -52,4 +52,21 @@ class Finish(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-Delta = TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta | Citation | Usage | Finish
+class ProviderChosen(msgspec.Struct, frozen=True, gc=False):
+    """Who answers from here on. `before` failed, with the code `reason`; None: it is the first."""
+
+    name: str
+    before: str | None = None
+    reason: str | None = None
+
+
+Delta = (
+    TextDelta
+    | RefusalDelta
+    | ReasoningDelta
+    | ToolCallDelta
+    | Citation
+    | Usage
+    | Finish
+    | ProviderChosen
+)

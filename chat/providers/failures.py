@@ -274,7 +274,8 @@ def _refused_prompt(said: str, status: int | None) -> ProviderError:
 
 def _rate_limited(said: str, code: str, retry_after: float | None) -> ProviderError:
     wait = retry_after if retry_after is not None else waiting.in_words(said)
-    if "insufficient_quota" in code:
+    used_up = "insufficient_quota" in code
+    if used_up:
         message = (
             "The service's quota at the model's provider is used up. "
             "The operator must check the account's plan and billing."
@@ -282,7 +283,9 @@ def _rate_limited(said: str, code: str, retry_after: float | None) -> ProviderEr
     else:
         when = "in a moment" if wait is None else f"in {waiting.in_short(wait)}"
         message = f"The model's provider has too many requests just now; try again {when}."
-    return ProviderError(RATE_LIMIT_EXCEEDED, message, status=429, retry_after=wait, retriable=True)
+    return ProviderError(
+        RATE_LIMIT_EXCEEDED, message, status=429, retry_after=wait, retriable=not used_up
+    )
 
 
 def _saying(said: str) -> str:
