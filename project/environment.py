@@ -6,12 +6,15 @@ settings.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from environs import EnvError, FileAwareEnv
 
+from chat.providers import provider_file
+from chat.providers.members import Member
 from project import origins
 from project.setting_table import Chat, Row, Service, rows
 
@@ -33,6 +36,7 @@ class Environment:
 
     service: Service
     chat: Chat
+    providers: Sequence[Member] = ()
 
 
 KINDS = {
@@ -98,9 +102,27 @@ def _agree(chat: Chat) -> None:
         raise InvalidSetting("CHAT_PULSE_MS", "is more than a third of CHAT_LEASE_SECONDS")
 
 
+def _providers(env: FileAwareEnv, chat: Chat) -> Sequence[Member]:
+    """The members of the file of providers, with their keys; none without one."""
+    if not chat.providers:
+        return ()
+    path = Path(BASE_DIR, chat.providers)
+
+    def secret(name: str) -> str:
+        row = Row("a provider's key", secret=True)
+        return str(_one(env, name, str, row)) if is_set(name) else ""
+
+    try:
+        return provider_file.read(path.name, path.read_bytes(), secret)
+    except OSError:
+        raise InvalidSetting("CHAT_PROVIDERS", "must be the path of a readable file") from None
+    except provider_file.BadFile as error:
+        raise InvalidSetting("CHAT_PROVIDERS", f"names {path}: {error}") from None
+
+
 def read() -> Environment:
     """Read every setting from the environment. Raises `InvalidSetting`."""
     env = FileAwareEnv(strip_whitespace=True)
     service, chat = _read(env, Service), _read(env, Chat)
     _agree(chat)
-    return Environment(_derived(service), chat)
+    return Environment(_derived(service), chat, _providers(env, chat))

@@ -84,9 +84,15 @@ class Service:
     )
     openai_base_url: str = setting(
         "",
-        "Any server that speaks Chat Completions, such as `http://127.0.0.1:11434/v1`.",
+        "Any server that speaks Chat Completions or Responses, such as "
+        "`http://127.0.0.1:11434/v1`.",
         check=base_url,
         unset="that of the `openai` package",
+    )
+    openai_api: str = setting(
+        "chat_completions",
+        "What the upstream speaks: `chat_completions` or `responses`.",
+        check=one_of("chat_completions", "responses"),
     )
     secret_key: str = setting(
         "",
@@ -134,6 +140,12 @@ class Service:
 class Chat:
     """What the chat does, and its limits. Django code reads it as `settings.CHAT`."""
 
+    providers: str = setting(
+        "",
+        "A TOML or JSON file that names several upstreams, in place of the `OPENAI_` settings "
+        "([docs/providers.md](providers.md)); relative to the project.",
+        unset="none",
+    )
     models: tuple[str, ...] = setting(
         (),
         "Models to offer, separated by commas; the first is the default.",
@@ -199,6 +211,31 @@ class Chat:
         "On a stop, how long running responses may go on before they end as interrupted.",
         check=at_least(0),
         like="total_seconds",
+    )
+    upstream_tries: int = setting(
+        4,
+        "How often upstream is asked for one answer, until it begins; whoever of them is asked.",
+        check=between(1, 100),
+    )
+    retry_wait_seconds: float = setting(
+        5.0,
+        "Longest wait for another try. Who is told to wait for longer is answered so at once.",
+        check=at_least(0),
+    )
+    retry_total_seconds: float = setting(
+        150.0, "After so long no further try begins.", check=at_least(0)
+    )
+    breaker_failures: int = setting(
+        5,
+        "Failures in a row, with no answer between, after which one of several upstreams is left "
+        "alone. 0: never.",
+        check=at_least(0),
+    )
+    breaker_window_seconds: float = setting(
+        60.0, "Within which these failures have to be.", check=above_zero
+    )
+    breaker_open_seconds: float = setting(
+        20.0, "How long it is left alone; then one prompt tries it.", check=above_zero
     )
     line_bytes: int = setting(MIB, "Longest line from an upstream.", check=at_least(KIB))
     answer_chars: int = setting(2_000_000, "Longest answer.", check=at_least(1))

@@ -28,6 +28,9 @@ DEBUG = _service.debug
 REDIS_URL = _service.redis_url
 OPENAI_API_KEY = _service.openai_api_key
 OPENAI_BASE_URL = _service.openai_base_url
+OPENAI_API = _service.openai_api
+# The members of `CHAT_PROVIDERS`, with their keys.
+PROVIDERS = _environment.providers
 ALLOWED_HOSTS = list(_service.allowed_hosts)
 # Full origins for `project.origins.is_allowed`; none: the page's own host.
 ALLOWED_ORIGINS = _service.allowed_origins

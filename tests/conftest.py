@@ -73,7 +73,8 @@ def served(request, database, upstream) -> Iterator[Service]:
     settings = {
         "OPENAI_BASE_URL": upstream.base_url,
         "OPENAI_API_KEY": "upstream-key",
-        "CHAT_MODELS": "test-model,other-model",
+        "CHAT_MODELS": "test-model,other-model,limited-model",
+        "CHAT_RETRY_WAIT_SECONDS": "0.05",
     }
     running = Service(request.param, settings).start()
     yield running

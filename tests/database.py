@@ -27,7 +27,10 @@ def _start() -> None:
 if not os.environ.get("DATABASE_URL"):
     _start()
 # Tests say themselves which upstream and which secret; the developer's own are not theirs.
-for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "CHAT_MODELS", "REDIS_URL", "PORT", "HOST"):
+for name in (
+    "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API", "CHAT_PROVIDERS", "CHAT_MODELS", "REDIS_URL",
+    "PORT", "HOST",
+):  # fmt: skip
     os.environ.pop(name, None)
 os.environ["SECRET_KEY"] = "a secret of the tests' own, long enough to be taken for one"
 

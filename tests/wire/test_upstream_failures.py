@@ -41,10 +41,18 @@ SOMETHING_SAID: dict[str, tuple[list[Step], str]] = {
 }  # fmt: skip
 
 
+# A key that has too many requests is not asked for that model again before its time.
+LIMITED = {"model": "limited-model"}
+
+
+def asked_with(failure: str) -> dict[str, str]:
+    return LIMITED if failure == "too many requests" else {}
+
+
 @pytest.mark.parametrize("failure", NOTHING_SAID)
 async def test_what_fails_before_a_word_failed(chat, model, failure):
     script, code, words = NOTHING_SAID[failure]
-    response_id = await chat.prompt(model.answers(script))
+    response_id = await chat.prompt(model.answers(script), **asked_with(failure))
     response = await chat.end(response_id)
     assert (response["status"], response["output"]) == ("failed", [])
     assert response["error"]["code"] == code
@@ -82,7 +90,8 @@ async def test_what_fails_while_it_thinks_keeps_its_thoughts(chat, model):
 
 
 async def test_a_failure_is_kept_and_shown_to_who_comes_later(chat, model):
-    response = await chat.answer(model.answers(refusal(429, "slow", retry_after="17")))
+    script = refusal(429, "slow", retry_after="17")
+    response = await chat.answer(model.answers(script), **LIMITED)
     snapshot = await chat.follow(response["conversation"]["id"])
     shown = snapshot["responses"][0]
     assert (shown["status"], shown["error"]) == ("failed", response["error"])
@@ -103,7 +112,8 @@ async def test_a_failure_of_one_response_leaves_others_alone(chat, model, served
     await chat.shown(running, "One ")
     async with served.connect(account) as connection:
         other = type(chat)(connection)
-        for script, _, _ in NOTHING_SAID.values():
-            assert (await other.answer(model.answers(script)))["status"] == "failed"
+        for failure, (script, _, _) in NOTHING_SAID.items():
+            failed = await other.answer(model.answers(script), **asked_with(failure))
+            assert failed["status"] == "failed"
     gate.open()
     assert texts(await chat.end(running)) == "One two"
