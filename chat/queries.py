@@ -19,7 +19,7 @@ RESPONSE_COLUMNS = """
     response.status, response.incomplete_reason, response.error,
     extract(epoch FROM response.ended_at)::float8, response.input_tokens, response.cached_tokens,
     response.output_tokens, response.reasoning_tokens, response.usage_estimated,
-    response.last_number, response.parent_id
+    response.last_number, response.parent_id, response.provider, response.switches
 """
 
 
@@ -177,7 +177,10 @@ def item_of(row: Sequence[Any]) -> Item:
 
 
 class StoredResponse(NamedTuple):
-    """A response, as kept. `last_number` is None while it runs."""
+    """A response, as kept. `last_number` is None while it runs.
+
+    `provider` is who answered, in the end; `switches` are shown as soon as they are made.
+    """
 
     info: ResponseInfo
     status: str
@@ -185,10 +188,18 @@ class StoredResponse(NamedTuple):
     usage: dict[str, Any] | None
     last_number: int | None
     parent_id: str | None
+    provider: str
+    switches: list[dict[str, Any]]
 
     def as_object(self, output: Sequence[Item] = ()) -> dict[str, Any]:
         return response_object(
-            self.info, status=self.status, output=output, usage=self.usage, ending=self.ending
+            self.info,
+            status=self.status,
+            output=output,
+            usage=self.usage,
+            ending=self.ending,
+            provider=self.provider if self.ending else None,
+            switches=self.switches,
         )
 
 
@@ -197,7 +208,8 @@ def stored_response(row: Sequence[Any]) -> StoredResponse:
     (
         response_id, created_at, model, request, metadata, conversation_id, previous_response_id,
         event_ids, created_by, status, reason, error, ended_at, input_tokens, cached_tokens,
-        output_tokens, reasoning_tokens, usage_estimated, last_number, parent_id,
+        output_tokens, reasoning_tokens, usage_estimated, last_number, parent_id, provider,
+        switches,
     ) = row  # fmt: skip
     info = ResponseInfo(
         id=response_id,
@@ -217,7 +229,7 @@ def stored_response(row: Sequence[Any]) -> StoredResponse:
     if input_tokens is not None:
         counts = Usage(input_tokens, output_tokens, cached_tokens, reasoning_tokens)
         usage = counted_usage(counts, estimated=usage_estimated)
-    return StoredResponse(info, status, ending, usage, last_number, parent_id)
+    return StoredResponse(info, status, ending, usage, last_number, parent_id, provider, switches)
 
 
 _RECEIPT = f"""

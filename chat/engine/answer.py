@@ -9,7 +9,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from chat.engine.answering import Answering, Switch
 from chat.protocol.coalescer import Coalescer
+from chat.protocol.deltas import ProviderChosen
 from chat.protocol.ending import ending
 from chat.protocol.events import Ending
 from chat.providers.base import ModelRequest, Provider, ProviderError
@@ -27,7 +29,7 @@ class Answer:
     """`clock` gives seconds of the epoch. `on_gathered` is called when there is something new.
 
     `turn` is awaited before more is read, while the model has not finished. `coalescer`: what was
-    said before.
+    said before, `answering` who answered then. `on_switch` hears of it when another one takes over.
     """
 
     def __init__(
@@ -37,8 +39,12 @@ class Answer:
         on_gathered: Callable[[], None],
         turn: Callable[[], Awaitable[None]] | None = None,
         coalescer: Coalescer | None = None,
+        *,
+        answering: Answering | None = None,
+        on_switch: Callable[[Switch], None] | None = None,
     ) -> None:
         self.coalescer = coalescer or Coalescer()
+        self.answering = answering or Answering(provider.name)
         self.stop_reason: str | None = None
         self.error: dict[str, Any] | None = None
         self.first_delta_at: float | None = None
@@ -47,6 +53,7 @@ class Answer:
         self._provider = provider
         self._clock = clock
         self._on_gathered = on_gathered
+        self._on_switch = on_switch
         self._turn = turn
         self._room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -105,6 +112,9 @@ class Answer:
             self.upstream_opened = True
             async with self._provider.stream(request) as batches:
                 async for deltas in batches:
+                    if isinstance(deltas[0], ProviderChosen):
+                        self._chosen(deltas[0])
+                        continue
                     self.coalescer.feed(deltas)
                     if self.first_delta_at is None and self.coalescer.said:
                         self.first_delta_at = self._clock()
@@ -122,3 +132,8 @@ class Answer:
                 "code": "server_error",
                 "message": "The service failed while answering. Try again.",
             }
+
+    def _chosen(self, chosen: ProviderChosen) -> None:
+        switch = self.answering.take(chosen, self._clock())
+        if switch is not None and self._on_switch is not None:
+            self._on_switch(switch)

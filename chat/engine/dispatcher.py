@@ -23,6 +23,7 @@ from chat.engine.prompt import Prompt
 from chat.engine.pulse import UNREACHABLE, Pulse
 from chat.engine.renewal import Renewal
 from chat.engine.run import Run
+from chat.engine.switching import Switching
 from chat.protocol import lifecycle
 from chat.protocol.batch import Batch
 from chat.protocol.errors import Unavailable
@@ -81,6 +82,7 @@ class Dispatcher:
         self._catalogue = catalogue
         self._lease_seconds = lease_seconds
         self._renewal = Renewal(vital, owner, self.runs, lease_seconds)
+        self._switching = Switching(vital, owner, bus, self.spawn)
         self._watch = IntentWatch(vital, owner, self.runs, self._late)
         # Each takes one connection of the pool at a time: readers do not wait behind a crowd of
         # starts. And of a crowd the first are answered first, instead of all at the same, late
@@ -229,6 +231,7 @@ class Dispatcher:
             pulse=self._pulse,
             clock=self.clock,
             finish=self.conclude,
+            on_switch=self._switching.happened,
             **rest,
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chat.engine.answer import Answer, Clock, LoadRequest
+from chat.engine.answering import Switch
 from chat.protocol import batch as batches
 from chat.protocol import lifecycle
 from chat.protocol.batch import Batch
@@ -38,10 +39,11 @@ class EphemeralRun:
         clock: Clock,
         interval: float,
         show: Callable[[Batch], Awaitable[None]],
+        on_switch: Callable[[Switch], None],
     ) -> None:
         self.info = info
         self.response_id = info.id
-        self.answer = Answer(provider, clock, self._gathered)
+        self.answer = Answer(provider, clock, self._gathered, on_switch=on_switch)
         self.input_chars = 0
         self.steers: list[dict[str, Any]] = []
         self.receipt: dict[str, Any] | None = None
@@ -66,7 +68,14 @@ class EphemeralRun:
             await asyncio.gather(showing, return_exceptions=True)
         coalescer = self.answer.coalescer
         usage = usage_object(coalescer.usage, self.input_chars, coalescer.chars)
-        response = response_object(self.info, output=coalescer.output, usage=usage, ending=ending)
+        response = response_object(
+            self.info,
+            output=coalescer.output,
+            usage=usage,
+            ending=ending,
+            provider=self.answer.answering.provider,
+            switches=self.answer.answering.switches,
+        )
         await self._say([*coalescer.take(), terminal_event(response)])
         return ending, coalescer.output
 

@@ -43,6 +43,13 @@ class Owned(Notice, frozen=True, tag="owned"):
     attempt: int
 
 
+class Switched(Notice, frozen=True, tag="switched"):
+    """Another provider took over. `switch`: from, to, reason and when, as the wire has it."""
+
+    response_id: str
+    switch: dict[str, Any]
+
+
 class Ended(Notice, frozen=True, tag="ended"):
     response_id: str
     status: str
@@ -105,6 +112,7 @@ class Intended(Notice, frozen=True, tag="intended"):
 AnyNotice = (
     Started
     | Owned
+    | Switched
     | Ended
     | QueueChanged
     | Typing

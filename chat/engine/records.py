@@ -66,6 +66,8 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     first_delta_at: float | None
     receipt: Mapping[str, Any] | None
     successor_id: str | None = None
+    provider: str
+    switches: Sequence[Mapping[str, Any]] = ()
 
 
 # Joined, not asked in sub-selects: when another start held the row, Postgres checks the conditions
@@ -160,6 +162,7 @@ WITH mine AS (
     UPDATE chat_response
        SET status = %(status)s, incomplete_reason = %(reason)s, error = %(error)s,
            receipt = %(receipt)s, successor_id = %(successor_id)s,
+           provider = %(provider)s, switches = %(switches)s,
            input_tokens = %(input_tokens)s, cached_tokens = %(cached_tokens)s,
            output_tokens = %(output_tokens)s, reasoning_tokens = %(reasoning_tokens)s,
            usage_estimated = %(usage_estimated)s,
@@ -251,6 +254,8 @@ async def finish(connection: Connection, closing: Closing) -> bool:
         "error": Jsonb(dict(ending.error)) if ending.error else None,
         "receipt": Jsonb(dict(closing.receipt)) if closing.receipt else None,
         "successor_id": closing.successor_id,
+        "provider": closing.provider,
+        "switches": Jsonb(list(closing.switches)),
         "input_tokens": usage["input_tokens"],
         "cached_tokens": usage["input_tokens_details"]["cached_tokens"],
         "output_tokens": usage["output_tokens"],

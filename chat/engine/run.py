@@ -7,9 +7,11 @@ end. Both are handed in, as are provider and clock, so that a test can hand in o
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from chat.engine.answer import Answer, Clock, LoadRequest
+from chat.engine.answering import Answering, Switch
 from chat.engine.intents import Intent
 from chat.engine.pulse import Pulse
 from chat.protocol import batch as batches
@@ -28,7 +30,8 @@ class Run:
     """One attempt at one response.
 
     `next_number` is the number of its first event that is not kept yet, `preamble` what it says
-    before its answer, `coalescer` what an earlier attempt said of that. `steers` are the steering
+    before its answer, `coalescer` what an earlier attempt said of that, `answering` who
+    answered it then. `steers` are the steering
     intents that the run took up; its end starts their successor. `latest` is what was kept last.
     """
 
@@ -45,14 +48,23 @@ class Run:
         finish: Finish,
         preamble: Sequence[dict[str, Any]] = (),
         coalescer: Coalescer | None = None,
+        answering: Answering | None = None,
+        on_switch: Callable[["Run", Switch], None] | None = None,
     ) -> None:
         assert info.conversation_id is not None
         self.info = info
         self.response_id = info.id
         self.conversation_id = info.conversation_id
         self.attempt = attempt
-        self.provider_name = provider.name
-        self.answer = Answer(provider, clock, self._gathered, pulse.turn, coalescer)
+        self.answer = Answer(
+            provider,
+            clock,
+            self._gathered,
+            pulse.turn,
+            coalescer,
+            answering=answering,
+            on_switch=partial(on_switch, self) if on_switch else None,
+        )
         self.input_chars = 0
         self.steers: list[Intent] = []
         self.receipt: dict[str, Any] | None = None
@@ -151,7 +163,12 @@ class Run:
     def final_object(self, ending: Ending) -> dict[str, Any]:
         """The response as its terminal event shows it."""
         return response_object(
-            self.info, output=self.answer.coalescer.output, usage=self.usage(), ending=ending
+            self.info,
+            output=self.answer.coalescer.output,
+            usage=self.usage(),
+            ending=ending,
+            provider=self.answer.answering.provider,
+            switches=self.answer.answering.switches,
         )
 
     def usage(self) -> dict[str, Any]:

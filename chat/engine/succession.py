@@ -172,6 +172,8 @@ class Succession:
             first_delta_at=answer.first_delta_at,
             receipt=receipt,
             successor_id=successor.response_id if successor else None,
+            provider=answer.answering.provider,
+            switches=answer.answering.switches,
         )
 
     def _without_output(self, run: Run, ending: Ending) -> Ending:

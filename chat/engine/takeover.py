@@ -9,6 +9,7 @@ import logging
 
 from chat.database import Pool
 from chat.engine import context, leases, prompt, resumption
+from chat.engine.answering import Answering
 from chat.engine.bus import Bus
 from chat.engine.contact import Contact
 from chat.engine.dispatcher import Dispatcher
@@ -158,6 +159,7 @@ class Takeover:
             next_number=standing.next_number,
             preamble=[prompt.in_progress_event(info)] if begins else [],
             coalescer=standing.coalescer,
+            answering=Answering(found.stored.provider, found.stored.switches),
         )
         resumption.grant(run, found.wishes)
         if step is Next.INTERRUPT:

@@ -85,6 +85,12 @@ class Response(models.Model):
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     model = models.CharField(max_length=200)
     provider = models.CharField(max_length=64, db_default="")
+    switches = models.JSONField(
+        default=list,
+        blank=True,
+        db_default=[],
+        help_text="Providers that failed before, and who took over: from, to, reason, at.",
+    )
     request = models.JSONField(default=dict, db_default={}, help_text="What was asked, less input.")
     metadata = models.JSONField(default=dict, blank=True, db_default={})
     error = models.JSONField(null=True, blank=True, help_text="code and message, for the client.")

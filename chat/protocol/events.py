@@ -76,8 +76,13 @@ def response_object(
     output: Sequence[Item] = (),
     usage: Mapping[str, Any] | None = None,
     ending: Ending | None = None,
+    provider: str | None = None,
+    switches: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """A response as every transport shows it, with all the fields that the schema requires."""
+    """A response as every transport shows it, with all the fields that the schema requires.
+
+    `provider`: who answered, where that is settled. `switches`: who took over from whom.
+    """
     completed = ending is not None and ending.status == lifecycle.COMPLETED
     response: dict[str, Any] = {
         "id": info.id,
@@ -105,6 +110,10 @@ def response_object(
             "event_ids": info.event_ids,
             "created_by": info.created_by,
         }
+        if provider:
+            response["interject"]["provider"] = provider
+        if switches:
+            response["interject"]["switches"] = switches
     if info.request.get("user") is not None:
         response["user"] = info.request["user"]
     return response

@@ -23,6 +23,9 @@ Model = Annotated[str, Meta(min_length=1, max_length=200)]
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
 
+# The service's own names of the pool, and of no provider at all.
+RESERVED = ("pool", "none")
+
 _PLACE = re.compile(r"\$\.provider\[(\d+)\]")
 
 
@@ -70,10 +73,10 @@ def read(name: str, content: bytes, secret: Callable[[str], str]) -> list[Member
         given = msgspec.convert(_parsed(name, content), GivenFile)
     except msgspec.ValidationError as error:
         raise BadFile(_PLACE.sub(_counted, str(error)).replace("$.", "")) from None
-    names = [each.name for each in given.provider]
+    names = [*RESERVED, *(each.name for each in given.provider)]
     for each in given.provider:
         if names.count(each.name) > 1:
-            raise BadFile(f"there are two providers named {each.name!r}")
+            raise BadFile(f"there are two providers named {each.name!r}, or the service needs it")
     return [_member(each, secret) for each in given.provider]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from chat import queries, services
-from chat.engine.notices import QueueChanged, SteerFailed, SteerHeld
+from chat.engine.notices import QueueChanged, SteerFailed, SteerHeld, Switched, Titled
 from chat.protocol import lifecycle
 from chat.protocol.requests import Cancel, Dequeue, Feedback, Steer, Typing
 from chat.services import Accepted, Asker, Dequeued, Repeated
@@ -164,6 +164,19 @@ class Control:
         connection.outbox.say(frame(notice, number, connection.names.of(notice.response_id)))
 
     # --- the others
+
+    def told(self, notice: Switched | Titled, *, follows: bool) -> None:
+        """A new title; or another provider, of a response that is shown here."""
+        connection = self._connection
+        match notice:
+            case Titled(conversation_id, title) if follows:
+                connection.say_ours("title", conversation=conversation_id, title=title)
+            case Switched(_, response_id, switch):
+                if follows or response_id in connection.outbox.streams:
+                    number = connection.outbox.last_sent(response_id)
+                    connection.say_ours(
+                        "provider_switched", number, response_id=response_id, **switch
+                    )
 
     async def feedback(self, command: Feedback, asker: Asker) -> None:
         connection = self._connection

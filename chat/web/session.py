@@ -186,6 +186,8 @@ class Session:
                 self._control.steer_held(notice)
             case notices.SteerFailed() if notice.connection_id == self.connection_id:
                 self._control.steer_failed(notice)
+            case notices.Switched() | notices.Titled():
+                self._control.told(notice, follows=follows)
             case notices.QueueChanged():
                 self._control.queue_changed(notice, follows=follows)
                 self._prompting.queue_changed(notice)
@@ -194,10 +196,6 @@ class Session:
             case notices.Typing() if follows and notice.connection_id != self.connection_id:
                 self.connection.say_ours(
                     "typing", conversation=notice.conversation_id, user=notice.user
-                )
-            case notices.Titled() if follows:
-                self.connection.say_ours(
-                    "title", conversation=notice.conversation_id, title=notice.title
                 )
 
     def signed_out(self) -> None:

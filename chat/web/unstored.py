@@ -6,6 +6,7 @@ from django.conf import settings
 
 from chat import queries, services
 from chat.engine import prompt
+from chat.engine.answering import Switch
 from chat.engine.ephemeral import EphemeralRun
 from chat.engine.intents import MAX_PENDING_STEERS
 from chat.engine.prompt import Prompt
@@ -168,6 +169,10 @@ class Unstored:
             self._memory.shown(info.id, batch.frames[-1])
             await outbox.show(stream, batch.first_number, batch.frames)
 
+        def switched(switch: Switch) -> None:
+            number = outbox.last_sent(info.id)
+            self._connection.say_ours("provider_switched", number, response_id=info.id, **switch)
+
         async def load() -> ModelRequest:
             items = transcript.context([*asked.context, *asked.items])
             run.input_chars = transcript.chars(items)
@@ -180,6 +185,7 @@ class Unstored:
             clock=engine.dispatcher.clock,
             interval=settings.CHAT.pulse_ms / 1000,
             show=show,
+            on_switch=switched,
         )
         self._run = run
         self._meant.add(info.id)
