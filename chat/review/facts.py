@@ -14,13 +14,14 @@ class Fact(NamedTuple):
 
 
 def facts_of(response: Response) -> list[Fact]:
-    """Tokens, times and speed: those that are known."""
+    """Tokens, times, speed and failovers: those that are known."""
     found = [
         ("input", _input_tokens(response)),
         ("output", _output_tokens(response)),
         ("first delta", seconds_between(response.created_at, response.first_delta_at)),
         ("took", seconds_between(response.created_at, response.ended_at)),
         ("speed", _speed(response)),
+        ("taken over", _switches(response)),
     ]
     return [Fact(name, value) for name, value in found if value]
 
@@ -52,6 +53,17 @@ def _speed(response: Response) -> str:
         return ""
     roughly = "about " if response.usage_estimated else ""
     return f"{roughly}{response.output_tokens / seconds:,.1f} tokens/s"
+
+
+def _switches(response: Response) -> str:
+    """From whom, and why."""
+    kept = response.switches if isinstance(response.switches, list) else []
+    told = [
+        f"from {one_line(str(each.get('from')))} ({one_line(str(each.get('reason')))})"
+        for each in kept
+        if isinstance(each, dict)
+    ]
+    return ", ".join(told)
 
 
 def seconds_between(begin: datetime, end: datetime | None) -> str:

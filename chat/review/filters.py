@@ -115,6 +115,28 @@ class ResponseModelFilter(Filter):
         return Q(model=value)
 
 
+class ResponseProviderFilter(Filter):
+    title = "provider"
+    parameter_name = "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return _seen_lately("provider")
+
+    def condition(self, value: str) -> Q:
+        return Q(provider=value)
+
+
+class ResponseSwitchFilter(Filter):
+    title = "failover"
+    parameter_name = "switched"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [("yes", "another provider took over")]
+
+    def condition(self, value: str) -> Q:
+        return ~Q(switches=[])
+
+
 class ResponseStatusFilter(Filter):
     title = "status"
     parameter_name = "status"

@@ -11,8 +11,10 @@ from chat.review import badges, facts, links
 from chat.review.filters import (
     ResponseErrorFilter,
     ResponseModelFilter,
+    ResponseProviderFilter,
     ResponseRatingFilter,
     ResponseStatusFilter,
+    ResponseSwitchFilter,
 )
 from chat.review.lists import ReviewAdmin, column
 from chat.review.plain import moment, one_line
@@ -30,6 +32,8 @@ class ResponseAdmin(ReviewAdmin):
         ResponseErrorFilter,
         ResponseRatingFilter,
         ResponseModelFilter,
+        ResponseProviderFilter,
+        ResponseSwitchFilter,
     )
     list_select_related = ("created_by", "conversation")
     # Live ones, which have not ended, come first; an index has this order.

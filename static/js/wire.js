@@ -23,12 +23,18 @@
  */
 
 /**
+ * One provider took over from another, before anything was said. `at`: in seconds of the epoch.
+ *
+ * @typedef {{from: string, to: string, reason: string, at: number}} Switch
+ */
+
+/**
  * @typedef {{
  *   id: string, parent: string | null, status: string, model: string, number: number,
  *   items: Item[], origin: Origin, revision: number,
  *   error: {code: string, message: string} | null, reason: string | null,
  *   usage: {output_tokens: number, [field: string]: any} | null,
- *   receipt: {[field: string]: any} | null,
+ *   receipt: {[field: string]: any} | null, switches: Switch[],
  * }} Response
  */
 

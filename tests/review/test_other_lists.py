@@ -41,6 +41,23 @@ def test_a_response_is_found_by_status_model_error_and_rating(look: Look, owner:
         assert path not in look(f"{RESPONSES}?{query}").links(), query
 
 
+def test_a_response_is_found_by_who_answered_and_whether_another_had_failed(
+    look: Look, owner: User
+):
+    talk = Talk(owner)
+    switch = {"from": "odd-provider", "to": "even-provider", "reason": "server_error", "at": 1.0}
+    switched = talk.respond(provider="even-provider", switches=[switch], model="of-two")
+    plain = talk.respond(provider="odd-provider", model="of-two")
+    for query, there, not_there in (
+        ("provider=even-provider", switched, plain),
+        ("provider=odd-provider", plain, switched),
+        ("switched=yes", switched, plain),
+    ):
+        found = look(f"{RESPONSES}?model=of-two&{query}").links()
+        assert links.transcript(talk.id, there.pk) in found
+        assert links.transcript(talk.id, not_there.pk) not in found
+
+
 def test_live_responses_stand_before_those_that_have_ended(look: Look, owner: User):
     talk = Talk(owner, "live and dead")
     live = talk.respond(status=lifecycle.IN_PROGRESS, model="only-here")

@@ -76,6 +76,15 @@ def test_each_response_says_how_it_went(look: Look, owner: User):
         assert said in words, said
 
 
+def test_who_took_over_from_whom_is_told(look: Look, owner: User):
+    talk = Talk(owner)
+    switch = {"from": "first", "to": "second", "reason": "rate_limit_exceeded", "at": 1.0}
+    talk.respond("x", provider="second", switches=[switch])
+    words = look(links.transcript(talk.id)).words
+    assert "by second" in words
+    assert "taken over from first (rate_limit_exceeded)" in words
+
+
 def test_an_error_is_told_with_its_code_and_message(look: Look, owner: User):
     error = {"code": "rate_limit_exceeded", "message": "Wait for 20 seconds."}
     talk = Talk(owner)

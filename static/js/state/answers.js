@@ -23,6 +23,7 @@ export const ANSWERS = {
   "interject:followed": followed,
   "interject:cancelled": cancelled,
   "interject:feedback": keepFeedback,
+  "interject:provider_switched": switched,
   "interject:queued": queued,
   "interject:dequeued": dequeued,
   "interject:typing": typing,
@@ -85,6 +86,15 @@ function cancelled(session, frame) {
   const response = session.responses.get(id);
   if (!response) return [];
   response.receipt = frame.receipt;
+  response.revision++;
+  return [];
+}
+
+/** A snapshot may have told of it before. @type {Answer} */
+function switched(session, { response_id: id = "", from, to, reason, at }) {
+  const response = session.responses.get(id);
+  if (!response || response.switches.some((known) => known.at === at)) return [];
+  response.switches = [...response.switches, { from, to, reason, at }];
   response.revision++;
   return [];
 }

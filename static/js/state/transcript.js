@@ -31,6 +31,7 @@ export function readResponse(wire) {
     reason: null,
     usage: null,
     receipt: null,
+    switches: [],
   };
   updateResponse(response, wire);
   for (const item of wire.interject?.input ?? []) placeItem(response, readItem(item, "input"));
@@ -45,6 +46,7 @@ function updateResponse(response, wire) {
   response.usage = wire.usage ?? response.usage;
   response.origin = wire.interject ?? response.origin;
   response.receipt = wire.interject?.receipt ?? response.receipt;
+  response.switches = wire.interject?.switches ?? response.switches;
 }
 
 /**
