@@ -39,7 +39,7 @@ class EphemeralRun:
         clock: Clock,
         interval: float,
         show: Callable[[Batch], Awaitable[None]],
-        on_switch: Callable[[Switch], None],
+        on_switch: Callable[[Switch], None] | None = None,
     ) -> None:
         self.info = info
         self.response_id = info.id

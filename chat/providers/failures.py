@@ -179,7 +179,7 @@ def of_report(report: Any) -> ProviderError:
     if "rate_limit" in code or code in ("insufficient_quota", "too_many_requests"):
         return _rate_limited(said, code, None)
     if code in ("invalid_request_error", "content_filter", "content_policy_violation"):
-        return _of_words(said, code, None) or _refused_prompt(said, None)
+        return _of_words(said, code, None) or _refused_prompt(said, 400)
     return _of_words(said, code, None) or server_error(said)
 
 

@@ -15,7 +15,7 @@ from operator import attrgetter
 
 from chat.protocol.deltas import ProviderChosen
 from chat.providers import choosing, listing, retrying
-from chat.providers.base import Delta, ModelRequest, Provider
+from chat.providers.base import Delta, ModelRequest, Provider, ProviderError
 from chat.providers.ledger import Claim, Ledger, Verdict
 from chat.providers.members import Candidate, Member, key_id
 from chat.providers.pool_answer import PoolAnswer
@@ -30,7 +30,7 @@ class Pool:
     """`make` makes the provider of a member and one of its keys' secrets.
 
     `name` is the only member's, if there is one only. `clock` gives seconds of the epoch. `counts`
-    has how often each member was asked, failed, and was taken over from.
+    has how often each member was asked, failed, took over, and was left alone.
     """
 
     def __init__(
@@ -115,11 +115,14 @@ class Pool:
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
 
+    def failed(self, claim: Claim, error: ProviderError) -> None:
+        self.counts[claim.candidate.member, "failed"] += 1
+        # By the name of its key, which tells the operator what to look at.
+        status = f" ({error.status})" if error.status else ""
+        logger.warning("%s failed: %s%s", claim.candidate.key, error.code, status)
+
     def switched(self, chosen: ProviderChosen) -> None:
-        self.counts[chosen.before or "", "was taken over from"] += 1
-        logger.warning(
-            "%s failed (%s): %s is asked instead", chosen.before, chosen.reason, chosen.name
-        )
+        self.counts[chosen.name, "took over"] += 1
 
     # --- models
 

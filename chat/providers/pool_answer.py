@@ -43,6 +43,10 @@ class Surroundings(Protocol):
         """The same, without waiting for it."""
         ...
 
+    def failed(self, claim: Claim, error: ProviderError) -> None:
+        """A try came to nothing, or broke off."""
+        ...
+
     def switched(self, chosen: ProviderChosen) -> None:
         """Another provider takes over."""
         ...
@@ -144,6 +148,7 @@ class PoolAnswer:
         judgement = retrying.judge(error, self._tries)
         claim, self._claim, self._failure = self._claim, None, None
         assert claim is not None
+        self._pool.failed(claim, error)
         await self._close()
         await self._pool.settled(claim, judgement.verdict)
         self._candidates = [

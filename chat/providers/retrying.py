@@ -48,7 +48,7 @@ def judge(error: ProviderError, tries: int) -> Judgement:
         return _rate_limited(error, tries)
     if error.code == failures.UPSTREAM_AUTH:
         return Judgement(verdict=Verdict(key_seconds=REFUSED_SECONDS), again=True, except_key=True)
-    if error.code == failures.MODEL_NOT_FOUND:
+    if error.code == failures.MODEL_NOT_FOUND or _has_no_words_for_it(error):
         return Judgement(verdict=WELL, again=True, except_member=True)
     if not error.retriable and error.code != failures.UPSTREAM_PROTOCOL:
         return NO_HELP
@@ -64,11 +64,18 @@ def judge(error: ProviderError, tries: int) -> Judgement:
     )
 
 
+def _has_no_words_for_it(error: ProviderError) -> bool:
+    """Nothing was sent: the prompt holds what this provider's API cannot say. Another's may."""
+    return error.code == failures.INVALID_PROMPT and error.status is None
+
+
 def _rate_limited(error: ProviderError, tries: int) -> Judgement:
     if not error.retriable:  # Its quota is used up: no wait helps, another key does.
         return Judgement(verdict=Verdict(key_seconds=REFUSED_SECONDS), again=True, except_key=True)
     wait = error.retry_after if error.retry_after is not None else 2.0 ** (tries - 1)
-    return Judgement(verdict=Verdict(limited_seconds=wait), again=True)
+    # One that says "at once" would be asked all its tries at once.
+    limited = max(wait, FIRST_WAIT_SECONDS)
+    return Judgement(verdict=Verdict(limited_seconds=limited), again=True)
 
 
 def pause_before(tries: int, chance: float, longest: float) -> float:

@@ -291,3 +291,15 @@ async def test_events_are_acknowledged_sparingly(fed: Chat, feed: Feed) -> None:
 
     await feed.heard(lambda: acks()[-1:] == [644])
     assert 10 <= len(acks()) <= 20
+
+
+async def test_who_took_over_from_whom_is_said_under_the_answer(fed: Chat, feed: Feed) -> None:
+    await feed.begin("resp_1")
+    switch = {"from": "<b>first</b>", "to": "second", "at": 1.5, "reason": "rate_limit_exceeded"}
+    feed.send("interject:provider_switched", response_id="resp_1", sequence_number=1, **switch)
+    note = fed.page.locator("article.answer .switched")
+    await expect(note).to_have_text("second took over: <b>first</b> had too many requests")
+    feed.say("resp_1", "Here.")
+    feed.end("resp_1", "Here.")
+    await fed.ends()
+    await expect(note).to_have_count(1)

@@ -83,10 +83,10 @@ class Told:
         return self.error.code if self.error else None
 
 
-async def ask(pool: Pool, model: str = "test-model") -> Told:
+async def ask(pool: Pool, model: str = "test-model", **request: Any) -> Told:
     told = Told()
     try:
-        async with pool.stream(asking(model=model)) as batches:
+        async with pool.stream(asking(model=model, **request)) as batches:
             async for batch in batches:
                 for delta in batch:
                     match delta:

@@ -124,6 +124,14 @@ async def test_what_another_try_cannot_help_is_not_tried(pair, first, second):
     assert (prompts(first), prompts(second)) == (2, 0)
 
 
+async def test_what_one_has_no_words_for_another_may_say(pair, first, second):
+    """Chat Completions cannot name a file by its id, and another API can."""
+    file = {"type": "input_file", "file_id": "file-1"}
+    told = await ask(pair, items=[{"type": "message", "role": "user", "content": [file]}])
+    assert told.switches == [("first", "second", "invalid_prompt")]
+    assert (prompts(first), prompts(second)) == (0, 0)
+
+
 async def test_after_the_first_word_nobody_takes_over(pair, first, second, time):
     first.script = Script([chunk("Half "), CUT])
     told = await ask(pair)
@@ -195,6 +203,14 @@ async def test_a_wait_of_a_second_is_waited_for(alone, first, time):
     told = await ask(alone)
     assert (told.text, told.error) == ("now", None)
     assert time.waits == [pytest.approx(1.0)]
+
+
+@pytest.mark.parametrize("said", ["0", None])
+async def test_where_no_wait_is_named_there_is_one_all_the_same(alone, first, time, said):
+    named = {"retry_after": said} if said else {}
+    first.script = refusal(429, **named)
+    assert (await ask(alone)).code == "rate_limit_exceeded"
+    assert sum(time.waits) >= 0.75
 
 
 async def test_a_wait_of_minutes_is_answered_at_once_and_says_how_long(alone, first, time):
@@ -359,6 +375,22 @@ async def test_where_all_are_left_alone_it_is_said_at_once(first, time):
     assert (told.code, prompts(first)) == ("server_error", 2)
     assert "try again in 20s" in told.error.message
     await pool.close()
+
+
+# --- what is counted
+
+
+async def test_an_operator_finds_who_failed_in_the_log_and_in_the_counts(pair, first, caplog):
+    first.script = refusal(500)
+    await ask(pair)
+    assert "first/key failed: server_error (500)" in caplog.text
+    assert "sk-" not in caplog.text
+    assert pair.counts == {
+        ("first", "was asked"): 1,
+        ("first", "failed"): 1,
+        ("second", "was asked"): 1,
+        ("second", "took over"): 1,
+    }
 
 
 # --- models
