@@ -9,13 +9,16 @@ from chat.providers.base import Provider
 
 LISTING_SECONDS = 300.0
 RETRY_SECONDS = 5.0
+# When some of several upstreams could not say: whoever is dead may be waited for.
+PARTIAL_SECONDS = 30.0
 
 
 class Catalogue:
     """One provider and the models that it may be asked for.
 
     `allowed` are the configured ones, the default first; empty: what the provider lists, asked for
-    once in five minutes by one for all; again sooner if it could not say.
+    once in five minutes by one for all; again sooner if it could not say, or, by `is_whole`, not
+    all.
     """
 
     def __init__(
@@ -23,10 +26,12 @@ class Catalogue:
         provider: Provider,
         allowed: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
+        is_whole: Callable[[], bool] = lambda: True,
     ) -> None:
         self._provider = provider
         self._allowed = list(allowed)
         self._clock = clock
+        self._is_whole = is_whole
         self._listing: asyncio.Task[list[str]] | None = None
         self._asked_at = 0.0
 
@@ -43,7 +48,8 @@ class Catalogue:
         if not listing.done():
             return False
         failed = listing.cancelled() or listing.exception() is not None
-        return self._clock() - self._asked_at > (RETRY_SECONDS if failed else LISTING_SECONDS)
+        believed = LISTING_SECONDS if self._is_whole() else PARTIAL_SECONDS
+        return self._clock() - self._asked_at > (RETRY_SECONDS if failed else believed)
 
     async def choose(self, model: str | None) -> str:
         """The model that a prompt means. Raises `BadRequest` for one that is not offered."""

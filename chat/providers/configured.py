@@ -26,7 +26,8 @@ SHARED_LEDGER = "chat.providers.shared_ledger.SharedLedger"
 
 
 def configured_catalogue() -> Catalogue:
-    return Catalogue(_pool(), settings.CHAT.models)
+    pool = _pool()
+    return Catalogue(pool, settings.CHAT.models, is_whole=lambda: pool.all_have_listed)
 
 
 def _pool() -> Pool:

@@ -147,7 +147,7 @@ class LocalLedger:
         if candidate.max_concurrent:
             self._places[candidate.key].add(claim_id)
         if candidate.requests_per_minute:
-            self._asked[candidate.key].append(now)
+            self._lately(candidate, now).append(now)
         return Claim(claim_id, candidate, not circuit.is_closed)
 
     def _hindrance(self, candidate: Candidate, now: float) -> tuple[float, Why] | None:
@@ -159,15 +159,20 @@ class LocalLedger:
         if shut_until:
             return shut_until, Why.OPEN
         if candidate.requests_per_minute:
-            asked = self._asked[candidate.key]
-            while asked and asked[0] <= now - MINUTE_SECONDS:
-                asked.popleft()
+            asked = self._lately(candidate, now)
             if len(asked) >= candidate.requests_per_minute:
                 return asked[0] + MINUTE_SECONDS, Why.LIMITED
         places = len(self._places[candidate.key])
         if candidate.max_concurrent and places >= candidate.max_concurrent:
             return now + BUSY_SECONDS, Why.BUSY
         return None
+
+    def _lately(self, candidate: Candidate, now: float) -> deque[float]:
+        """When the key was asked in the last minute."""
+        asked = self._asked[candidate.key]
+        while asked and asked[0] <= now - MINUTE_SECONDS:
+            asked.popleft()
+        return asked
 
     def _rests(self, candidate: Candidate, now: float) -> bool:
         rests = self._key_rests.get(candidate.key, 0), self._member_rests.get(candidate.member, 0)

@@ -58,6 +58,7 @@ class Pool:
             for key in member.keys
         }
         self._listed: dict[str, Sequence[str]] = {}
+        self.all_have_listed = True
         self._settling: set[asyncio.Task[None]] = set()
 
     async def models(self) -> list[str]:
@@ -68,7 +69,9 @@ class Pool:
             if member.models is None
         }
         configured = any(member.models for member in self._members.values())
-        self._listed |= await listing.ask(unlisted, must_answer=not configured)
+        found = await listing.ask(unlisted, must_answer=not configured)
+        self.all_have_listed = found.keys() == unlisted.keys()
+        self._listed |= found
         offered = [self._offered(member) for member in self._members.values()]
         return list(dict.fromkeys(model for models in offered for model in models))
 

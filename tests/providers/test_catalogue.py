@@ -5,7 +5,12 @@ import asyncio
 import pytest
 
 from chat.providers.base import ProviderError
-from chat.providers.catalogue import LISTING_SECONDS, RETRY_SECONDS, Catalogue
+from chat.providers.catalogue import (
+    LISTING_SECONDS,
+    PARTIAL_SECONDS,
+    RETRY_SECONDS,
+    Catalogue,
+)
 from tests.upstream_script import refusal
 
 
@@ -49,6 +54,17 @@ async def test_one_that_could_not_say_is_soon_asked_again_but_not_at_once(upstre
     del upstream.scripts["/v1/models"]
     now[0] += RETRY_SECONDS + 1
     assert await catalogue.models() == ["test-model"]
+
+
+async def test_what_some_could_not_say_is_asked_for_again_a_little_later(provider, upstream, now):
+    whole = [False]
+    catalogue = Catalogue(provider, clock=lambda: now[0], is_whole=lambda: whole[0])
+    await catalogue.models()
+    upstream.models = ["all of them"]
+    now[0] += PARTIAL_SECONDS
+    assert await catalogue.models() == ["test-model"]
+    now[0] += 1
+    assert await catalogue.models() == ["all of them"]
 
 
 async def test_who_stops_waiting_stops_nobody_else(upstream, catalogue):

@@ -409,6 +409,7 @@ async def test_a_dead_member_keeps_no_other_from_being_offered(pair, first, seco
     await first.stop()
     second.models = ["alive"]
     assert await pair.models() == ["alive"]
+    assert not pair.all_have_listed
     await second.stop()
     with pytest.raises(ProviderError):
         await pair.models()
