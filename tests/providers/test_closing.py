@@ -1,10 +1,16 @@
 """Stop means stop: upstream's connection is closed at once, at every stage, and nothing leaks."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
-from chat.providers.base import TextDelta
+from chat.providers.base import Provider, TextDelta
+from chat.providers.breaker import Rules
+from chat.providers.ledger import LocalLedger
+from chat.providers.members import Member
+from chat.providers.pool import Pool
+from chat.providers.retrying import Patience
 from tests.gate import Gate
 from tests.providers.reading import asking, hear
 from tests.upstream import Upstream
@@ -36,6 +42,20 @@ each_stage = pytest.mark.parametrize("script", STAGES.values(), ids=STAGES.keys(
 
 def is_said_before(script: Script) -> bool:
     return any(isinstance(step, bytes | Endlessly) for step in script.pieces)
+
+
+@pytest.fixture(params=["alone", "in a pool"])
+async def provider(request, provider_with) -> AsyncIterator[Provider]:
+    """What holds for one upstream holds through a pool."""
+    single = provider_with()
+    if request.param == "alone":
+        yield single
+        return
+    pool = Pool(
+        [Member(name=single.name)], lambda *_: single, LocalLedger(Rules()), Patience(tries=1)
+    )
+    yield pool
+    await pool.close()
 
 
 async def read(provider, heard: Gate) -> None:
