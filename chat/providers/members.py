@@ -63,4 +63,4 @@ class Candidate(msgspec.Struct, frozen=True):
 
 def key_id(member: str, key: Key) -> str:
     """What a key is called where its state is kept: never the key itself."""
-    return f"{member}/{key.name}"
+    return f"{member}/{key.name}" if key.name else member
