@@ -39,7 +39,7 @@ def test_the_compose_file_follows_the_compose_specification() -> None:
 
 def test_every_service_that_lasts_says_whether_it_is_healthy() -> None:
     lasting = {name: each for name, each in compose()["services"].items() if name != "migrate"}
-    assert lasting.keys() == {"web", "postgres", "redis"}
+    assert lasting.keys() == {"web", "worker", "postgres", "redis"}
     assert all("test" in each["healthcheck"] for each in lasting.values())
 
 
