@@ -10,23 +10,20 @@ from chat.providers.base import (
     Delta,
     Finish,
     Limits,
-    ProviderError,
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
     ToolCallDelta,
     Usage,
 )
-from chat.providers.chat_chunks import Choice, TokenCounts, ToolCall, decode, loads
+from chat.providers.chat_chunks import Choice, TokenCounts, ToolCall, decode
 from chat.providers.citations import Citations
-from chat.providers.sse import EventSplitter
-from chat.providers.surrogates import REPLACEMENT, Mender
+from chat.providers.loose_json import loads
+from chat.providers.streamed_answer import StreamedAnswer
+from chat.providers.surrogates import REPLACEMENT
 from chat.providers.tool_numbers import ToolNumbers
 
-DONE = b"[DONE]"
 MAX_COUNT = 2**31 - 1
-# Lines that belong to no event, before the first event: a web page has many.
-MAX_STRAY_LINES = 20
 
 FINISHES = {
     "stop": "stop",
@@ -47,104 +44,24 @@ CHANNELS: dict[str, Said] = {
 }
 
 
-class ChatAnswer:
-    """What has come of one answer.
+class ChatAnswer(StreamedAnswer):
+    """What has come of one answer. It is finished with its finish reason; usage may follow."""
 
-    `feed` and `end` return deltas and never raise: what was said before a failure is kept, and the
-    failure stands in `failure` for the caller to raise once the deltas are delivered.
-    `done`: upstream said that nothing follows. `finished`: that, or why the model stopped; then
-    usage may follow.
-    """
-
-    __slots__ = (
-        "_citations",
-        "_ended",
-        "_events",
-        "_finish",
-        "_heard",
-        "_max_chars",
-        "_mender",
-        "_mending",
-        "_room",
-        "_tools",
-        "_usage",
-        "done",
-        "failure",
-    )
+    __slots__ = ("_citations", "_finish", "_tools", "_usage")
 
     def __init__(self, limits: Limits) -> None:
-        self._events = EventSplitter(limits.line_bytes)
-        self._max_chars = self._room = limits.answer_chars
-        self._mender = Mender()
-        self._mending = False
+        super().__init__(limits)
         self._tools = ToolNumbers()
         self._citations = Citations()
         self._usage: Usage | None = None
         self._finish: str | None = None
-        self._heard = False
-        self._ended = False
-        self.done = False
-        self.failure: ProviderError | None = None
 
     @property
     def finished(self) -> bool:
         return self.done or self._finish is not None
 
-    def feed(self, data: bytes) -> list[Delta]:
-        """Take what was read; return the deltas that it completes."""
-        batch: list[Delta] = []
-        try:
-            for payload in self._events.feed(data):
-                self._take(payload, batch)
-        except ProviderError as error:
-            if self.finished:
-                self.done = True  # What comes is no events any more: usage is not waited for.
-            else:
-                self.failure = error
-        if self.done:
-            batch += self.end()
-        elif not batch and not self._heard and self._events.strays > MAX_STRAY_LINES:
-            self.failure = failures.not_a_stream()
-        return batch
-
-    def feed_whole(self, body: bytes) -> list[Delta]:
-        """Take an answer that came as one JSON body, from a server that does not stream."""
-        batch: list[Delta] = []
-        try:
-            self._take(body, batch)
-            if not self._heard:
-                raise failures.not_a_stream()
-        except ProviderError as error:
-            self.failure = error
+    def _take_done(self) -> None:
         self.done = True
-        return batch + self.end()
-
-    def end(self, failure: ProviderError | None = None) -> list[Delta]:
-        """The stream is over, by `failure` if it broke: the deltas that remain. Once only.
-
-        What breaks after the model has finished takes nothing from the answer.
-        """
-        batch: list[Delta] = []
-        if self._ended or self.failure:
-            return batch
-        self._ended = True
-        if not self.done:
-            self._take_remainder(batch)
-        if self.finished and not self.failure:
-            self._conclude(batch)
-        elif not self.failure:
-            strange = self._events.strays and not self._heard
-            self.failure = failure or (failures.not_a_stream() if strange else failures.cut())
-        return batch
-
-    def _take_remainder(self, batch: list[Delta]) -> None:
-        try:
-            for payload in self._events.flush():
-                self._take(payload, batch)
-        except ProviderError as error:
-            # Half an event is what a cut leaves behind, not a fault in what was sent.
-            if error.code != failures.UPSTREAM_PROTOCOL:
-                self.failure = error
 
     def _conclude(self, batch: list[Delta]) -> None:
         batch += [CHANNELS[each](REPLACEMENT) for each in self._mender.held if each in CHANNELS]
@@ -154,24 +71,10 @@ class ChatAnswer:
         # Gemini and Ollama call it a stop when the model waits for its tools.
         batch.append(Finish("tool_calls" if finish == "stop" and self._tools else finish))
 
-    def _take(self, payload: bytes, batch: list[Delta]) -> None:
-        """Take one event. Raises `ProviderError`, but not once the model has finished."""
-        if self.done or not payload:
-            return
-        if payload.startswith(DONE):
-            self.done = True
-            return
-        try:
-            self._take_chunk(payload, batch)
-        except (ProviderError, ValueError, RecursionError) as error:
-            if self.finished:
-                return
-            if isinstance(error, ProviderError):
-                raise
-            # A number of thousands of digits, or JSON nested without end.
-            raise failures.unreadable("not JSON") from None
+    def _break_off(self, batch: list[Delta]) -> None:
+        """Nothing waits here."""
 
-    def _take_chunk(self, payload: bytes, batch: list[Delta]) -> None:
+    def _take(self, payload: bytes, batch: list[Delta]) -> None:
         chunk = decode(payload)
         if chunk.error:
             self._raise_reported(loads(chunk.error))
@@ -207,12 +110,9 @@ class ChatAnswer:
             self._stop(choice.finish_reason)
 
     def _say(self, channel: str, text: str, batch: list[Delta]) -> None:
-        if self._mending or "\x00" in text:
-            text = self._mender.mend(channel, text)
-            if not text:
-                return
-        self._spend(len(text))
-        batch.append(CHANNELS[channel](text))
+        text = self._kept(channel, text)
+        if text:
+            batch.append(CHANNELS[channel](text))
 
     def _call(self, fragment: ToolCall, batch: list[Delta]) -> None:
         delta = self._tools.delta(fragment)
@@ -221,11 +121,6 @@ class ChatAnswer:
             return
         self._spend(len(arguments) + len(delta.name or "") + len(delta.call_id or ""))
         batch.append(ToolCallDelta(delta.index, delta.call_id, delta.name, arguments))
-
-    def _spend(self, chars: int) -> None:
-        self._room -= chars
-        if self._room < 0:
-            raise failures.answer_too_large(self._max_chars)
 
     def _stop(self, reason: str) -> None:
         if reason in FAILED_FINISHES:

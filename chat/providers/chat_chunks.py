@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from chat.providers import failures
+from chat.providers.loose_json import integer, listing, loads, mapping, raw, text
 
 
 class Function(msgspec.Struct, gc=False):
@@ -80,14 +81,6 @@ def decode(payload: bytes) -> Chunk:
         return _read_patiently(payload)
 
 
-def loads(raw: bytes | msgspec.Raw) -> Any:
-    """Any JSON, forgiving bad UTF-8, control characters and lone surrogates.
-
-    Raises ValueError for what is not JSON and RecursionError for what is nested without end.
-    """
-    return json.loads(bytes(raw).decode("utf-8", "replace"), strict=False)
-
-
 def _read_patiently(payload: bytes) -> Chunk:
     try:
         found = loads(payload)
@@ -96,21 +89,21 @@ def _read_patiently(payload: bytes) -> Chunk:
     if not isinstance(found, dict):
         raise failures.unreadable("not a chunk of an answer")
     return Chunk(
-        choices=[_choice(each) for each in _list(found, "choices") if isinstance(each, dict)],
-        usage=_counts(_dict(found, "usage")),
-        citations=_raw(found, "citations"),
-        search_results=_raw(found, "search_results"),
-        error=_raw(found, "error"),
+        choices=[_choice(each) for each in listing(found, "choices") if isinstance(each, dict)],
+        usage=_counts(mapping(found, "usage")),
+        citations=raw(found, "citations"),
+        search_results=raw(found, "search_results"),
+        error=raw(found, "error"),
         mended=True,
     )
 
 
 def _choice(found: dict[str, Any]) -> Choice:
     return Choice(
-        index=_int(found, "index"),
-        delta=_piece(_dict(found, "delta")),
-        message=_piece(_dict(found, "message")),
-        finish_reason=_text(found, "finish_reason"),
+        index=integer(found, "index"),
+        delta=_piece(mapping(found, "delta")),
+        message=_piece(mapping(found, "message")),
+        finish_reason=text(found, "finish_reason"),
     )
 
 
@@ -118,35 +111,35 @@ def _piece(found: dict[str, Any] | None) -> Piece | None:
     if found is None:
         return None
     return Piece(
-        content=_text(found, "content") or _parts(found, "text"),
-        reasoning_content=_text(found, "reasoning_content") or _parts(found, "thinking"),
-        reasoning=_text(found, "reasoning"),
-        refusal=_text(found, "refusal"),
-        tool_calls=[_call(each) for each in _list(found, "tool_calls") if isinstance(each, dict)],
-        annotations=_raw(found, "annotations"),
+        content=text(found, "content") or _parts(found, "text"),
+        reasoning_content=text(found, "reasoning_content") or _parts(found, "thinking"),
+        reasoning=text(found, "reasoning"),
+        refusal=text(found, "refusal"),
+        tool_calls=[_call(each) for each in listing(found, "tool_calls") if isinstance(each, dict)],
+        annotations=raw(found, "annotations"),
     )
 
 
 def _parts(found: dict[str, Any], kind: str) -> str | None:
     """Mistral's reasoning models send `content` as parts, whose own value may be parts again."""
     texts = [
-        _text(part, kind) or _parts({"content": part.get(kind)}, "text") or ""
-        for part in _list(found, "content")
+        text(part, kind) or _parts({"content": part.get(kind)}, "text") or ""
+        for part in listing(found, "content")
         if isinstance(part, dict) and part.get("type") == kind
     ]
     return "".join(texts) or None
 
 
 def _call(found: dict[str, Any]) -> ToolCall:
-    function = _dict(found, "function") or {}
+    function = mapping(found, "function") or {}
     arguments = function.get("arguments")
     if isinstance(arguments, dict | list):  # seen from servers that parse them first
         arguments = json.dumps(arguments, ensure_ascii=False)
     return ToolCall(
-        index=_int(found, "index"),
-        id=_text(found, "id"),
+        index=integer(found, "index"),
+        id=text(found, "id"),
         function=Function(
-            name=_text(function, "name"),
+            name=text(function, "name"),
             arguments=arguments if isinstance(arguments, str) else None,
         ),
     )
@@ -156,38 +149,13 @@ def _counts(found: dict[str, Any] | None) -> TokenCounts | None:
     if found is None:
         return None
     return TokenCounts(
-        prompt_tokens=_int(found, "prompt_tokens"),
-        completion_tokens=_int(found, "completion_tokens"),
-        total_tokens=_int(found, "total_tokens"),
+        prompt_tokens=integer(found, "prompt_tokens"),
+        completion_tokens=integer(found, "completion_tokens"),
+        total_tokens=integer(found, "total_tokens"),
         prompt_tokens_details=PromptDetails(
-            _int(_dict(found, "prompt_tokens_details") or {}, "cached_tokens")
+            integer(mapping(found, "prompt_tokens_details") or {}, "cached_tokens")
         ),
         completion_tokens_details=CompletionDetails(
-            _int(_dict(found, "completion_tokens_details") or {}, "reasoning_tokens")
+            integer(mapping(found, "completion_tokens_details") or {}, "reasoning_tokens")
         ),
     )
-
-
-def _text(found: dict[str, Any], key: str) -> str | None:
-    value = found.get(key)
-    return value if isinstance(value, str) else None
-
-
-def _int(found: dict[str, Any], key: str) -> int | None:
-    value = found.get(key)
-    return int(value) if isinstance(value, int | float) and abs(value) < 2**53 else None
-
-
-def _dict(found: dict[str, Any], key: str) -> dict[str, Any] | None:
-    value = found.get(key)
-    return value if isinstance(value, dict) else None
-
-
-def _list(found: dict[str, Any], key: str) -> list[Any]:
-    value = found.get(key)
-    return value if isinstance(value, list) else []
-
-
-def _raw(found: dict[str, Any], key: str) -> msgspec.Raw:
-    # ASCII only: escapes carry lone surrogates where UTF-8 cannot.
-    return msgspec.Raw(json.dumps(found[key]).encode()) if key in found else msgspec.Raw()

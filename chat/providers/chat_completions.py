@@ -1,42 +1,15 @@
 """The provider that speaks Chat Completions, with any server that does, by the `openai` client.
 
-Owns one answer's way from the request to the closed connection, and its limits in time. Must not
-know what bytes mean (`chat_answer`), how requests are worded (`chat_parameters`) nor sockets.
-
-The SDK's own stream objects are not used: they cost three times as much a token, take a cut stream
-for a complete one and a web page for an empty answer. Its request, with its authentication, is; the
-body is read raw. Nothing is retried here.
+Owns which of our modules speak that API. Must not know limits, connections nor failures.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
-from typing import Any
-
-import httpx2
-from openai import AsyncAPIResponse, AsyncOpenAI, Omit
-
-from chat.providers import failures
-from chat.providers.base import Delta, Limits, ModelRequest, ProviderError
+from chat.providers.base import Limits, ModelRequest
 from chat.providers.chat_answer import ChatAnswer
-from chat.providers.chat_chunks import loads
-from chat.providers.chat_parameters import body, is_openai
-from chat.providers.surrogates import keepable
-from chat.providers.upstream_http import broken, http_client
-from chat.providers.watch import Watch
-
-OPENAI_BASE_URL = "https://api.openai.com/v1"
-# Usage comes after the finish reason, if it comes.
-USAGE_SECONDS = 5.0
-# After [DONE] only the end of the body is missing; with it the connection can be used again.
-DRAIN_SECONDS = 0.1
-MODELS_SECONDS = 20.0
-MAX_MODELS_BYTES = 8 * 1024 * 1024
-
-Response = AsyncAPIResponse[Any]
+from chat.providers.chat_parameters import body
+from chat.providers.http_provider import Body, HttpProvider, Opening
 
 
-class ChatCompletionsProvider:
+class ChatCompletionsProvider(HttpProvider):
     """One upstream. `base_url` is OpenAI's own if empty; without `api_key` no key is sent."""
 
     def __init__(
@@ -47,170 +20,21 @@ class ChatCompletionsProvider:
         limits: Limits | None = None,
         name: str = "chat_completions",
     ) -> None:
-        self.name = name
-        self._key = api_key
-        self._limits = limits or Limits()
-        base_url = base_url or OPENAI_BASE_URL
-        self._is_openai = is_openai(base_url)
-        # Compression would hold tokens back until a block is full.
-        self._headers: dict[str, str | Omit] = {"Accept-Encoding": "identity"}
-        if not api_key:
-            self._headers["Authorization"] = Omit()
-        self._client = AsyncOpenAI(
-            api_key=api_key or "none",
-            base_url=base_url,
-            max_retries=0,
-            http_client=http_client(base_url, self._limits),
-        )
+        super().__init__(base_url=base_url, api_key=api_key, limits=limits, name=name)
 
-    async def models(self) -> list[str]:
-        try:
-            async with asyncio.timeout(MODELS_SECONDS):
-                return await self._ask_models()
-        except ProviderError as error:
-            raise failures.without_secret(error, self._key) from None
-        except TimeoutError:
-            raise failures.unreachable("it did not list its models in time") from None
-        except Exception as error:
-            raise broken(error) from error
+    def _wording(self, request: ModelRequest) -> Body:
+        return body(request, openai=self._is_openai)
 
-    @asynccontextmanager
-    async def stream(self, request: ModelRequest) -> AsyncIterator[AsyncIterator[Sequence[Delta]]]:
-        asked = body(request, openai=self._is_openai)
-        watch = Watch(self._limits.total_seconds)
-        try:
-            response = await self._open(asked, watch)
-            batches = self._batches(response, watch)
-            try:
-                yield batches
-            finally:
-                # Here and not in the generator, which may not be closed while it is being read.
-                await response.close()
-                await batches.aclose()
-        finally:
-            watch.stop()
-
-    async def close(self) -> None:
-        await self._client.close()
-
-    async def _ask_models(self) -> list[str]:
-        listing = self._client.models.with_streaming_response.list(extra_headers=self._headers)
-        async with listing as response:
-            pieces = response.http_response.aiter_bytes()
-            async with aclosing(_joined(pieces, MAX_MODELS_BYTES)) as contents:
-                content = await anext(contents)
-        try:
-            found = loads(content)
-        except (ValueError, RecursionError):
-            raise failures.not_a_stream() from None
-        entries = found.get("data") if isinstance(found, dict) else found
-        ids = [each.get("id") for each in entries or () if isinstance(each, dict)]
-        names = [each for each in ids if isinstance(each, str) and each]
-        # One that must be mended is not the one that upstream would know.
-        return [each for each in names if each == keepable(each)]
-
-    async def _open(self, asked: dict[str, Any], watch: Watch) -> Response:
-        """Send the request; return when the headers are there. Whatever fails closes upstream."""
+    def _sending(self, asked: Body) -> Opening:
         # All goes into the extra body: what is given by name, the SDK copies field by field, which
         # held the loop for 0.6 s in a conversation of 2,000 items (18 ms without).
-        request = self._client.chat.completions.with_streaming_response.create(
+        return self._client.chat.completions.with_streaming_response.create(
             model=asked["model"],
             messages=[],
             stream=True,
             extra_body=asked,
             extra_headers=self._headers,
         )
-        try:
-            watch.start(self._limits.first_delta_seconds)
-            return await request.__aenter__()
-        except asyncio.CancelledError:
-            if watch.claims():
-                raise self._late(watch, heard=False) from None
-            raise
-        except ProviderError as error:
-            raise failures.without_secret(error, self._key) from None
-        except Exception as error:
-            raise broken(error) from error
-        finally:
-            watch.pause()
 
-    async def _batches(
-        self, response: Response, watch: Watch
-    ) -> AsyncGenerator[Sequence[Delta], None]:
-        answer = ChatAnswer(self._limits)
-        whole = response.headers.get("content-type", "").startswith("application/json")
-        take = answer.feed_whole if whole else answer.feed
-        heard = False
-        failure = None
-        try:
-            async with aclosing(self._pieces(response, whole)) as pieces:
-                watch.start()
-                async for piece in pieces:
-                    batch = take(piece)
-                    if batch:
-                        heard = True
-                        watch.pause()
-                        yield batch
-                    if answer.failure:
-                        break
-                    if answer.finished:
-                        watch.end_within(DRAIN_SECONDS if answer.done else USAGE_SECONDS)
-                    if batch:
-                        # Pings and empty chunks do not come here: they are no life.
-                        watch.start(self._limits.silence_seconds)
-        except (asyncio.CancelledError, Exception) as error:
-            failure = self._failure_of(error, watch, heard)
-        watch.pause()
-        rest = answer.end(failure)
-        if rest:
-            yield rest
-        if answer.failure:
-            raise failures.without_secret(answer.failure, self._key)
-
-    def _pieces(self, response: Response, whole: bool) -> AsyncGenerator[bytes, None]:
-        # Raw unless it was compressed although we asked for it not to be. httpx's own way to raw
-        # bytes counts and cuts them again, which costs 5 µs a token.
-        http = response.http_response
-        pieces = http.aiter_bytes() if "content-encoding" in http.headers else _raw(http)
-        return _joined(pieces, self._limits.line_bytes) if whole else pieces
-
-    def _failure_of(self, error: BaseException, watch: Watch, heard: bool) -> ProviderError:
-        """What ended the reading. A cancellation from outside goes on its way."""
-        if isinstance(error, asyncio.CancelledError):
-            if not watch.claims():
-                raise error
-            return self._late(watch, heard)
-        if isinstance(error, TimeoutError):
-            return failures.total_time(self._limits.total_seconds)
-        if isinstance(error, ProviderError):
-            return error
-        assert isinstance(error, Exception)
-        failure = broken(error)
-        failure.__cause__ = error
-        return failure
-
-    def _late(self, watch: Watch, heard: bool) -> ProviderError:
-        if watch.over_all:
-            return failures.total_time(self._limits.total_seconds)
-        if heard:
-            return failures.silence(self._limits.silence_seconds)
-        return failures.no_first_delta(self._limits.first_delta_seconds)
-
-
-async def _raw(http: httpx2.Response) -> AsyncGenerator[bytes, None]:
-    assert isinstance(http.stream, httpx2.AsyncByteStream)
-    async for piece in http.stream:
-        yield piece
-
-
-async def _joined(
-    pieces: AsyncGenerator[bytes, None], max_bytes: int
-) -> AsyncGenerator[bytes, None]:
-    """One piece of all, for what makes sense only whole."""
-    joined = bytearray()
-    async with aclosing(pieces):
-        async for piece in pieces:
-            joined += piece
-            if len(joined) > max_bytes:
-                raise failures.line_too_long(max_bytes)
-    yield bytes(joined)
+    def _answer(self, request: ModelRequest) -> ChatAnswer:
+        return ChatAnswer(self._limits)

@@ -3,25 +3,17 @@
 Owns which setting is called what, and what is sent to whom: many servers refuse what they do not
 know, so what was not asked for is not sent, and what only OpenAI has is sent to OpenAI only:
 `prompt_cache_key`, `safety_identifier`, and `max_completion_tokens` where all others know
-`max_tokens`. `top_logprobs` is not sent: no delta could carry the answer.
+`max_tokens` (it deprecates that one). `top_logprobs` is not sent: no delta could carry the answer.
 """
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from chat.providers import failures
 from chat.providers.base import ModelRequest
 from chat.providers.chat_messages import messages
 
-OPENAI_HOSTS = (".api.openai.com", ".openai.azure.com")
 CHOICES = {"auto", "none", "required"}
-
-
-def is_openai(base_url: str) -> bool:
-    """Whether the address is OpenAI's own API (or Azure's of it), which deprecates `max_tokens`."""
-    host = urlsplit(base_url).hostname or ""
-    return f".{host}".endswith(OPENAI_HOSTS)
 
 
 def body(request: ModelRequest, *, openai: bool) -> dict[str, Any]:

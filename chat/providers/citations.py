@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from chat.providers.base import Citation
-from chat.providers.chat_chunks import loads
+from chat.providers.loose_json import loads
 from chat.providers.surrogates import keepable
 
 MAX_CITATIONS = 200

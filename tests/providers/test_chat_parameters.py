@@ -3,7 +3,8 @@
 import pytest
 
 from chat.providers.base import ModelRequest, ProviderError
-from chat.providers.chat_parameters import body, is_openai
+from chat.providers.chat_parameters import body
+from chat.providers.http_provider import is_openai
 from tests.providers.reading import asking, hear
 
 WEATHER = {"type": "function", "name": "weather", "description": None, "parameters": {"a": 1}}

@@ -163,7 +163,7 @@ async def test_an_answer_of_exactly_the_limit_is_whole(upstream, provider_with):
 async def test_usage_may_come_late_but_is_not_waited_for_without_end(
     upstream, provider_with, monkeypatch
 ):
-    monkeypatch.setattr("chat.providers.chat_completions.USAGE_SECONDS", LIMIT)
+    monkeypatch.setattr("chat.providers.http_provider.USAGE_SECONDS", LIMIT)
     late = Gate()
     upstream.script = Script([chunk("a"), finish(), late, usage(), done()])
     provider = provider_with()
