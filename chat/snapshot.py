@@ -162,7 +162,8 @@ def _cut(item: Item, beginning: str, text_chars: int) -> Item:
     elif item["type"] == REASONING:
         said = {"summary": [{"type": "summary_text", "text": beginning}]}
     else:
-        said = {_TEXT_FIELDS[item["type"]]: beginning}
+        field = _TEXT_FIELDS.get(item["type"])
+        said = {field: beginning} if field else {}
     return {**item, **said, "interject": {"cut": True, "text_chars": text_chars}}
 
 

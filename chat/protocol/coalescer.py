@@ -8,21 +8,25 @@ its first delta, so that a retry before any text leaves no trace. What comes in 
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
-from chat.protocol import ids
+from chat.protocol import opening
 from chat.protocol.deltas import (
+    Annotation,
     Citation,
     Delta,
     Finish,
+    ItemEnd,
+    Logprobs,
+    PartEnd,
+    Phase,
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
     ToolCallDelta,
     Usage,
+    WholeItem,
 )
-from chat.protocol.items import FUNCTION_CALL, MESSAGE, REASONING, Item
-from chat.protocol.parts import ARGUMENTS, REFUSAL, SUMMARY, TEXT, Part
+from chat.protocol.items import MESSAGE, REASONING, Item
+from chat.protocol.parts import ARGUMENTS, REFUSAL, SUMMARY, TEXT, Part, cited, is_whole
 from chat.protocol.transcript import chars
 
 Event = dict[str, Any]
@@ -49,6 +53,8 @@ class Coalescer:
         self._pending_chars = 0
         self._item: Item | None = None
         self._part: Part | None = None
+        self._phase: str | None = None
+        self._annotations: list[Event] = []
         self._citations: dict[str, Citation] = {}
         # The call that is streamed. Fragments of others, and text, wait until it is done: upstream
         # may interleave them, the wire may not.
@@ -102,6 +108,8 @@ class Coalescer:
                     self.usage = delta
                 case Finish(reason=reason):
                     self.finish = reason
+                case _:
+                    self._arrange(delta)
 
     def take(self) -> list[Event]:
         """The events since the last call, in order; at most one delta event a part."""
@@ -151,7 +159,8 @@ class Coalescer:
         if self._item is not None and self._item["type"] != wanted:
             self._close_item("completed")
         if self._item is None:
-            self._open_item(_new_reasoning() if wanted == REASONING else _new_message())
+            is_thought = wanted == REASONING
+            self._open_item(opening.reasoning() if is_thought else opening.message(self._phase))
         self._close_part()
         self._part = Part(kind, len(_parts_of(self._item)))
         self._emit(self._part.added, **self._place(), part=self._part.shape(""))
@@ -170,19 +179,7 @@ class Coalescer:
             self._pending_chars += len(delta.arguments) + OVERHEAD_CHARS
 
     def _open_call(self, delta: ToolCallDelta) -> None:
-        call_id = delta.call_id
-        if not call_id or len(call_id) > ids.MAX_ID_CHARS:
-            call_id = ids.call_id()
-        self._open_item(
-            {
-                "type": FUNCTION_CALL,
-                "id": ids.function_call_id(),
-                "call_id": call_id,
-                "name": delta.name or "",
-                "arguments": "",
-                "status": "in_progress",
-            }
-        )
+        self._open_item(opening.call(delta))
         self._part = Part(ARGUMENTS)
 
     def _fill_call(self, delta: ToolCallDelta) -> None:
@@ -196,16 +193,51 @@ class Coalescer:
         arguments are whole: nobody is to act upon half of them.
         """
         self._flush()
-        if status != "completed" and self._part is not None and _is_whole(self._part.text):
+        if status != "completed" and self._part is not None and is_whole(self._part.text):
             status = "completed"
         self._close_item(status)
+
+    # --- from who knows items
+
+    def _arrange(self, delta: Delta) -> None:
+        match delta:
+            case PartEnd():
+                self._close_part()
+            case ItemEnd():
+                self._end_item(delta)
+            case WholeItem():
+                self._place_whole(delta)
+            case Phase(phase=phase):
+                self._phase = phase
+            case Annotation(annotation=annotation):
+                self._annotations.append(annotation)
+            case Logprobs(logprobs=logprobs):
+                self._note(logprobs)
+
+    def _end_item(self, delta: ItemEnd) -> None:
+        self._call_index = self._phase = None
+        self._close_part()
+        if self._item is not None:
+            self._item.update(delta.fields)
+        self._close_item(delta.status)
+
+    def _place_whole(self, delta: WholeItem) -> None:
+        self._end_item(ItemEnd())
+        self._open_item(opening.whole(delta))
+        self._close_item(delta.item.get("status") or "completed")
+        self._pending_chars += delta.chars
+
+    def _note(self, logprobs: list[Event]) -> None:
+        if self._part is not None and self._part.kind == TEXT:
+            self._part.note(logprobs)
+            self._pending_chars += len(logprobs) * OVERHEAD_CHARS
 
     # --- opening, closing, emitting
 
     def _open_item(self, item: Item) -> None:
         self._item = item
-        opened = {name: [] if isinstance(value, list) else value for name, value in item.items()}
-        self._emit("response.output_item.added", output_index=len(self.output), item=opened)
+        announced = opening.announced(item)
+        self._emit("response.output_item.added", output_index=len(self.output), item=announced)
 
     def _close_item(self, status: str) -> None:
         if self._item is None:
@@ -235,22 +267,15 @@ class Coalescer:
         self._part = None
 
     def _annotate(self, text: str) -> list[Event]:
-        annotations: list[Event] = []
-        for citation in self._citations.values():
-            annotation = {
-                "type": "url_citation",
-                "url": citation.url,
-                "title": citation.title,
-                "start_index": 0,
-                "end_index": len(text),
-            }
+        annotations = [*self._annotations, *(cited(e, text) for e in self._citations.values())]
+        for index, annotation in enumerate(annotations):
             self._emit(
                 "response.output_text.annotation.added",
                 **self._place(),
-                annotation_index=len(annotations),
+                annotation_index=index,
                 annotation=annotation,
             )
-            annotations.append(annotation)
+        self._annotations.clear()
         self._citations.clear()
         return annotations
 
@@ -275,34 +300,7 @@ class Coalescer:
         self._events.append({"type": kind, **fields})
 
 
-def _is_whole(arguments: str) -> bool:
-    """Whether nothing more can follow: arguments are one JSON object."""
-    try:
-        return isinstance(msgspec.json.decode(arguments), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
 def _parts_of(item: Item | None) -> list[Item]:
     assert item is not None
     parts: list[Item] = item["summary" if item["type"] == REASONING else "content"]
     return parts
-
-
-def _new_message() -> Item:
-    return {
-        "type": MESSAGE,
-        "id": ids.message_id(),
-        "status": "in_progress",
-        "role": "assistant",
-        "content": [],
-    }
-
-
-def _new_reasoning() -> Item:
-    return {
-        "type": REASONING,
-        "id": ids.reasoning_id(),
-        "status": "in_progress",
-        "summary": [],
-    }

@@ -1,4 +1,10 @@
-"""What a provider says, piece by piece. A delta is a piece of text, or what upstream says of it."""
+"""What a provider says, piece by piece. A delta is a piece of text, or what upstream says of it.
+
+Providers that know items say where each ends, and say one after another; the others leave it to the
+coalescer to find out.
+"""
+
+from typing import Any
 
 import msgspec
 
@@ -37,6 +43,42 @@ class Citation(msgspec.Struct, frozen=True, gc=False):
     title: str
 
 
+class Annotation(msgspec.Struct, frozen=True, gc=False):
+    """An annotation of the text that is open, as it stands in its part."""
+
+    annotation: dict[str, Any]
+
+
+class Logprobs(msgspec.Struct, frozen=True, gc=False):
+    """The log probabilities of the tokens that were just said, as they stand in their part."""
+
+    logprobs: list[dict[str, Any]]
+
+
+class Phase(msgspec.Struct, frozen=True, gc=False):
+    """What the message that comes next is for: `commentary` or `final_answer`."""
+
+    phase: str
+
+
+class PartEnd(msgspec.Struct, frozen=True, gc=False):
+    """The part that is open is complete: more of its kind is another part."""
+
+
+class ItemEnd(msgspec.Struct, frozen=True, gc=False):
+    """The item that is open is over. `fields`: what it has beside its text."""
+
+    status: str = "completed"
+    fields: dict[str, Any] = {}
+
+
+class WholeItem(msgspec.Struct, frozen=True, gc=False):
+    """An item of which there are no pieces, in its wire's own shape. `chars`: what it weighs."""
+
+    item: dict[str, Any]
+    chars: int
+
+
 class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens, as upstream counted them."""
 
@@ -66,6 +108,12 @@ Delta = (
     | ReasoningDelta
     | ToolCallDelta
     | Citation
+    | Annotation
+    | Logprobs
+    | Phase
+    | PartEnd
+    | ItemEnd
+    | WholeItem
     | Usage
     | Finish
     | ProviderChosen

@@ -45,14 +45,29 @@ def connection_id() -> str:
     return "conn_" + secrets.token_hex(16)
 
 
-_OF_ITEMS = {
-    "message": message_id,
-    "reasoning": reasoning_id,
-    "function_call": function_call_id,
-    "function_call_output": function_call_output_id,
+_PREFIXES = {
+    "message": "msg",
+    "reasoning": "rs",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    # What hosted tools make. Servers know their items by these.
+    "apply_patch_call": "apc",
+    "code_interpreter_call": "ci",
+    "compaction": "cmp",
+    "computer_call": "cu",
+    "custom_tool_call": "ctc",
+    "file_search_call": "fs",
+    "image_generation_call": "ig",
+    "local_shell_call": "lsh",
+    "mcp_approval_request": "mcpr",
+    "mcp_approval_response": "mcpa",
+    "mcp_call": "mcp",
+    "mcp_list_tools": "mcpl",
+    "shell_call": "sh",
+    "web_search_call": "ws",
 }
 
 
 def item_id(item_type: str) -> str:
-    """A new id for an item of a type that can be kept."""
-    return _OF_ITEMS[item_type]()
+    """A new id for an item of any type."""
+    return f"{_PREFIXES.get(item_type, 'item')}_{secrets.token_hex(16)}"

@@ -7,7 +7,7 @@ nothing of who keeps them.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from chat.protocol import ids
+from chat.protocol import foreign, ids
 from chat.protocol.errors import BadRequest
 
 Item = dict[str, Any]
@@ -17,6 +17,10 @@ FUNCTION_CALL = "function_call"
 FUNCTION_CALL_OUTPUT = "function_call_output"
 REASONING = "reasoning"
 REFERENCE = "item_reference"
+
+# On reasoning that its server told as `reasoning_text`; it is shown as a summary, and goes back as
+# it came.
+TOLD_AS_TEXT = {"told_as": "reasoning_text"}
 
 _ROLES = frozenset({"user", "assistant", "system", "developer"})
 _INPUT_PARTS = frozenset({"input_text", "input_image", "input_file"})
@@ -79,7 +83,7 @@ def _parse_item(value: Any, param: str) -> Item:
     if kind is None:
         kind = MESSAGE if "role" in value else REFERENCE
     kind = _kind(kind, param)
-    parse = _PARSERS.get(kind)
+    parse = _PARSERS.get(kind) or (_parse_foreign if foreign.is_taken(kind) else None)
     if parse is None:
         raise BadRequest(
             "unsupported_item",
@@ -207,7 +211,13 @@ def _parse_reasoning(value: Item, param: str) -> Item:
             reasoning[name] = kept
     if isinstance(value.get("encrypted_content"), str):
         reasoning["encrypted_content"] = value["encrypted_content"]
+    if value.get("interject") == TOLD_AS_TEXT:
+        reasoning["interject"] = TOLD_AS_TEXT
     return reasoning
+
+
+def _parse_foreign(value: Item, param: str) -> Item:
+    return foreign.as_kept(value)
 
 
 def _parse_reference(value: Item, param: str) -> Item:

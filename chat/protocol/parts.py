@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import msgspec
+
+from chat.protocol.deltas import Citation
+
 TEXT = "output_text"
 REFUSAL = "refusal"
 SUMMARY = "summary_text"
@@ -37,6 +41,8 @@ class Part:
         "index",
         "index_name",
         "kind",
+        "logprobs",
+        "logprobs_sent",
         "texts",
     )
 
@@ -47,24 +53,52 @@ class Part:
         self.kind = kind
         self.index = index
         self.texts: list[str] = []
+        self.logprobs: list[dict[str, Any]] = []
+        self.logprobs_sent = 0
 
     @property
     def text(self) -> str:
         return "".join(self.texts)
 
+    def note(self, logprobs: list[dict[str, Any]]) -> None:
+        """Log probabilities of what was just added."""
+        self.logprobs += logprobs
+
     def shape(self, text: str) -> dict[str, Any]:
         """The part as it stands in its item."""
         if self.kind == TEXT:
-            return {"type": TEXT, "text": text, "annotations": [], "logprobs": []}
+            return {"type": TEXT, "text": text, "annotations": [], "logprobs": [*self.logprobs]}
         return {
             "type": self.kind,
             ("refusal" if self.kind == REFUSAL else "text"): text,
         }
 
     def delta_fields(self, text: str) -> dict[str, Any]:
-        return {"delta": text, "logprobs": []} if self.kind == TEXT else {"delta": text}
+        if self.kind != TEXT:
+            return {"delta": text}
+        sent, self.logprobs_sent = self.logprobs_sent, len(self.logprobs)
+        return {"delta": text, "logprobs": self.logprobs[sent:]}
 
     def done_fields(self, text: str) -> dict[str, Any]:
         if self.kind == TEXT:
-            return {"text": text, "logprobs": []}
+            return {"text": text, "logprobs": self.logprobs}
         return {("refusal" if self.kind == REFUSAL else "text"): text}
+
+
+def cited(citation: Citation, text: str) -> dict[str, Any]:
+    """A source of the answer as a whole, as the annotation of one of its texts."""
+    return {
+        "type": "url_citation",
+        "url": citation.url,
+        "title": citation.title,
+        "start_index": 0,
+        "end_index": len(text),
+    }
+
+
+def is_whole(arguments: str) -> bool:
+    """Whether nothing more can follow: arguments are one JSON object."""
+    try:
+        return isinstance(msgspec.json.decode(arguments), dict)
+    except (ValueError, RecursionError):
+        return False

@@ -3,8 +3,8 @@
 Owns how a history is told to a model that knows roles, texts and tool calls only. Must not know
 settings, nor who asks. What cannot be told raises `ProviderError` with code `invalid_prompt`.
 
-A `developer` is told as `system`: most servers know no other. Reasoning is left out; it belongs to
-the model that thought it.
+A `developer` is told as `system`: most servers know no other. Reasoning is left out, for it belongs
+to the model that thought it, and so is what hosted tools did elsewhere.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,6 +16,8 @@ Item = dict[str, Any]
 Message = dict[str, Any]
 
 ROLES = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
+# They stand for what was said, and this API has no words for them.
+IRREPLACEABLE = {"compaction", "item_reference"}
 TEXT_PARTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
 
 
@@ -32,7 +34,7 @@ def messages(items: Iterable[Item], instructions: str | None = None) -> list[Mes
             _tell_call(item, told)
         elif kind == "function_call_output":
             told.append(_output(item))
-        elif kind != "reasoning":
+        elif kind in IRREPLACEABLE:
             raise failures.cannot_take(f"items of type {str(kind)[:64]}")
     return told
 

@@ -10,12 +10,18 @@ from hypothesis import strategies as st
 
 from chat.protocol.coalescer import Coalescer
 from chat.protocol.deltas import (
+    Annotation,
     Citation,
     Delta,
+    ItemEnd,
+    Logprobs,
+    PartEnd,
+    Phase,
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
     ToolCallDelta,
+    WholeItem,
 )
 from tests.protocol.strategies import beats, deltas, output_of, run, statuses, without_ids
 
@@ -268,3 +274,86 @@ def test_citations_stand_at_the_end_of_their_text_each_once():
     assert {(each["start_index"], each["end_index"]) for each in annotations} == {(0, 12)}
     added = [e for e in events if e["type"] == "response.output_text.annotation.added"]
     assert [(e["annotation_index"], e["annotation"]) for e in added] == list(enumerate(annotations))
+
+
+SEARCH = {"type": "web_search_call", "id": "ws_theirs", "action": {"query": "weather"}}
+
+
+def test_a_whole_item_opens_and_closes_at_once_and_ends_what_was_open():
+    said = [TextDelta("Let me see."), WholeItem(SEARCH, 80), TextDelta("Warm.")]
+    events = run(said, "completed")
+    before, search, after = output_of(events)
+    assert (search["type"], search["status"], search["action"]) == (
+        "web_search_call", "completed", {"query": "weather"},
+    )  # fmt: skip
+    assert search["id"].startswith("ws_") and search["id"] != "ws_theirs"
+    assert [item["content"][0]["text"] for item in (before, after)] == ["Let me see.", "Warm."]
+    added = [each["item"] for each in events if each["type"] == "response.output_item.added"]
+    assert [each["status"] for each in added] == ["in_progress"] * 3
+    assert [each["id"] for each in added] == [before["id"], search["id"], after["id"]]
+
+
+def test_a_whole_item_is_announced_without_its_bulk_and_is_pressure():
+    coalescer = Coalescer()
+    image = {"type": "image_generation_call", "result": "i" * 9_000, "status": "failed"}
+    coalescer.feed([WholeItem(image, 9_100)])
+    assert coalescer.pending_chars > 9_100
+    added, done = coalescer.take()
+    assert added["item"]["result"] == ""
+    assert (done["item"]["result"], done["item"]["status"]) == ("i" * 9_000, "failed")
+
+
+def test_items_and_parts_end_where_it_is_said():
+    said = [
+        ReasoningDelta("One."), PartEnd(), ReasoningDelta("Two."),
+        ItemEnd(fields={"encrypted_content": "secret"}),
+        ReasoningDelta("Three."), ItemEnd(),
+        Phase("commentary"), TextDelta("First."), ItemEnd(),
+        TextDelta("Second."), ItemEnd("incomplete"),
+    ]  # fmt: skip
+    events = run(said, "completed")
+    thought, again, comment, last = output_of(events)
+    assert [part["text"] for part in thought["summary"]] == ["One.", "Two."]
+    assert thought["encrypted_content"] == "secret"
+    assert "encrypted_content" not in again
+    assert (comment["phase"], "phase" in last) == ("commentary", False)
+    assert [item["status"] for item in (comment, last)] == ["completed", "incomplete"]
+    opened = [each["item"] for each in events if each["type"] == "response.output_item.added"]
+    assert [each.get("phase") for each in opened] == [None, None, "commentary", None]
+
+
+def test_a_call_that_ended_lets_what_follows_through():
+    coalescer = Coalescer()
+    coalescer.feed([ToolCallDelta(0, "c0", "look", "{}"), ItemEnd(), TextDelta("Meanwhile.")])
+    assert kinds(coalescer.take())[-3:] == [
+        "output_item.added", "content_part.added", "output_text.delta",
+    ]  # fmt: skip
+    coalescer.feed([ItemEnd(), ToolCallDelta(1, "c1", "look", "{}"), ItemEnd()])
+    coalescer.close("completed")
+    assert [item["type"] for item in coalescer.output] == [
+        "function_call", "message", "function_call",
+    ]  # fmt: skip
+
+
+def test_the_end_of_nothing_leaves_no_trace():
+    assert run([PartEnd(), Phase("commentary"), ItemEnd(fields={"a": 1})], "completed") == []
+
+
+def test_log_probabilities_stand_with_their_text():
+    one, two = ({"token": each, "logprob": -1, "bytes": [], "top_logprobs": []} for each in "ab")
+    coalescer = Coalescer()
+    coalescer.feed([TextDelta("a"), Logprobs([one])])
+    first = coalescer.take()[-1]
+    coalescer.feed([TextDelta("b"), Logprobs([two])])
+    coalescer.close("completed")
+    second, done, part, item = coalescer.take()
+    assert (first["logprobs"], second["logprobs"]) == ([one], [two])
+    assert done["logprobs"] == part["part"]["logprobs"] == [one, two]
+    assert item["item"]["content"][0]["logprobs"] == [one, two]
+
+
+def test_annotations_stand_as_they_came():
+    cited = {"type": "url_citation", "url": "http://a", "title": "A",
+             "start_index": 1, "end_index": 3}  # fmt: skip
+    (message,) = output_of(run([TextDelta("As said."), Annotation(cited)], "completed"))
+    assert message["content"][0]["annotations"] == [cited]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from chat.protocol import requests
+from chat.protocol import items, requests
 from chat.protocol.errors import BadRequest, TooLarge, WireError
 from chat.protocol.frames import decode
 from chat.protocol.requests import BadSteer, Command
@@ -229,3 +229,18 @@ def test_a_tool_bears_all_of_its_fields():
     assert creation(tools=[{"type": "function", "name": "f"}]).request["tools"] == [
         {"type": "function", "name": "f", "description": None, "parameters": None, "strict": True}
     ]
+
+
+def test_items_of_hosted_tools_are_taken_as_they_are():
+    given = {"type": "web_search_call", "id": "ws_1", "status": "failed", "action": {"query": "a"},
+             "response_id": "resp_1", "role": 7}  # fmt: skip
+    (item,) = items.parse_input([given])
+    assert item["id"] != "ws_1" and item.pop("id").startswith("ws_")
+    assert item == {"type": "web_search_call", "status": "failed", "action": {"query": "a"}}
+
+
+@pytest.mark.parametrize("kind", ["poem", "web search call", "x" * 40 + "_call", "Custom_call"])
+def test_items_of_no_known_type_are_refused(kind):
+    with pytest.raises(BadRequest) as raised:
+        items.parse_input([{"type": kind}])
+    assert raised.value.code == "unsupported_item"
