@@ -143,12 +143,16 @@ def usage_of(counts: TokenCounts) -> Usage | None:
     if counts.prompt_tokens is None and counts.completion_tokens is None:
         return None
     read, written = counts.prompt_tokens or 0, counts.completion_tokens or 0
-    cached = counts.prompt_tokens_details and counts.prompt_tokens_details.cached_tokens
-    thought = counts.completion_tokens_details and counts.completion_tokens_details.reasoning_tokens
+    cached = counts.prompt_tokens_details.cached_tokens if counts.prompt_tokens_details else None
+    details = counts.completion_tokens_details
+    thought = details.reasoning_tokens if details else None
     if thought and counts.total_tokens == read + written + thought:
         written += thought  # xAI counts reasoning beside the output, all others within it
-    return Usage(_count(read), _count(written), _count(cached or 0), _count(thought or 0))
+    return usage_counted(read, written, cached, thought)
 
 
-def _count(number: int) -> int:
-    return min(max(number, 0), MAX_COUNT)
+def usage_counted(
+    read: int | None, written: int | None, cached: int | None, thought: int | None
+) -> Usage:
+    """Counts that fit their columns, whatever upstream says."""
+    return Usage(*(min(max(each or 0, 0), MAX_COUNT) for each in (read, written, cached, thought)))

@@ -5,7 +5,9 @@ together again: the first half is held back until the next text of the same chan
 """
 
 import re
+from typing import Any
 
+MAX_DEPTH = 64
 REPLACEMENT = "\ufffd"
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -35,3 +37,21 @@ def keepable(text: str) -> str:
     if _SURROGATE.search(text):
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def keepable_value(value: Any, depth: int = 0) -> Any:
+    """Any JSON so that it can be kept: its strings mended, numbers beyond 64 bits null.
+
+    Raises RecursionError for what is nested more than 64 deep.
+    """
+    if isinstance(value, str):
+        return keepable(value)
+    if depth > MAX_DEPTH:
+        raise RecursionError
+    if isinstance(value, dict):
+        return {keepable(key): keepable_value(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, list):
+        return [keepable_value(each, depth + 1) for each in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return None
+    return value

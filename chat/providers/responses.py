@@ -1,0 +1,36 @@
+"""The provider that speaks the Responses API, with any server that does, by the `openai` client.
+
+Owns which of our modules speak that API. Must not know limits, connections nor failures. Nothing is
+stored upstream: the whole context goes with each request.
+"""
+
+from chat.providers.base import Limits, ModelRequest
+from chat.providers.http_provider import Body, HttpProvider, Opening
+from chat.providers.responses_answer import ResponsesAnswer
+from chat.providers.responses_parameters import body, wants_logprobs
+
+
+class ResponsesProvider(HttpProvider):
+    """One upstream. `base_url` is OpenAI's own if empty; without `api_key` no key is sent."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str = "",
+        api_key: str = "",
+        limits: Limits | None = None,
+        name: str = "responses",
+    ) -> None:
+        super().__init__(base_url=base_url, api_key=api_key, limits=limits, name=name)
+
+    def _wording(self, request: ModelRequest) -> Body:
+        return body(request, openai=self._is_openai)
+
+    def _sending(self, asked: Body) -> Opening:
+        # All goes into the extra body: what is given by name, the SDK copies field by field.
+        return self._client.responses.with_streaming_response.create(
+            stream=True, extra_body=asked, extra_headers=self._headers
+        )
+
+    def _answer(self, request: ModelRequest) -> ResponsesAnswer:
+        return ResponsesAnswer(self._limits, logprobs=wants_logprobs(request))
