@@ -1,4 +1,4 @@
-"""A real HTTP upstream of the tests' own: Chat Completions, scripted to the byte.
+"""A real HTTP upstream of the tests' own: Chat Completions and Responses, scripted to the byte.
 
 In the test's loop:
 
@@ -25,7 +25,7 @@ A prompt may ask for its own script, which is handy with many streams at once: "
 50/s", "say 20 tokens then cut", "fail with 429", "hang", "echo some words" (see
 `upstream_script.asked_for`; the text is that of the last user message). Which script answers, first
 match: `scripts[last user text]`, `scripts[model]`, `scripts[path]`, what the prompt asks for,
-`script`. A value may also be a function from the `Seen` request to a script.
+`script`, a greeting. A value may also be a function from the `Seen` request to a script.
 
 Everything that waits has a deadline. Times are `time.monotonic()`.
 """
@@ -42,10 +42,14 @@ from urllib.parse import urlsplit
 
 from tests.gate import SECONDS, Gate
 from tests.upstream_connection import Connection
-from tests.upstream_script import Script, asked_for, whole
+from tests.upstream_responses import RESPONSES
+from tests.upstream_script import CHAT, Script, asked_for
 from tests.upstream_seen import NOW, Seen
 
 Answerer = Script | Callable[[Seen], Script]
+
+GREETING = ("Hello, ", "world", "!")
+SPEECHES = {speech.path: speech for speech in (CHAT, RESPONSES)}
 
 
 class Upstream:
@@ -62,7 +66,7 @@ class Upstream:
         models: Sequence[str] = ("test-model",),
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.script: Answerer = script or whole("Hello, ", "world", "!")
+        self.script: Answerer | None = script
         self.refuse_at_once: bytes | None = None
         self.scripts: dict[str, Answerer] = {}
         self.models = list(models)
@@ -190,9 +194,10 @@ class Upstream:
             listed = [{"id": each, "object": "model"} for each in self.models]
             body = json.dumps({"object": "list", "data": listed}).encode()
             return Script([body], content_type="application/json")
-        if path != "/v1/chat/completions":
+        speech = SPEECHES.get(path)
+        if speech is None:
             return Script([b"{}"], status=404, content_type="application/json")
-        return asked_for(seen.prompt) or self.script
+        return asked_for(seen.prompt, speech) or self.script or speech.whole(*GREETING)
 
 
 async def _main(port: int) -> None:

@@ -10,14 +10,15 @@ A `Script` is one HTTP answer. Its `pieces` are sent in order:
     CUT                 closes the connection without ending the body
     RESET               the same, by a TCP reset
 
-`say`, `chunk`, `think`, `call`, `finish`, `usage` and `done` make the bytes of Chat Completions.
+`say`, `chunk`, `think`, `call`, `finish`, `usage` and `done` make the bytes of Chat Completions;
+`upstream_responses` makes those of the Responses API.
 """
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.gate import Gate
 
@@ -157,16 +158,30 @@ COMMAND = re.compile(
     r"|fail with (?P<status>\d{3})|(?P<hang>hang)$|echo (?P<echo>.+)",
     re.DOTALL,
 )
-ENDINGS: dict[str | None, Sequence[Step]] = {
-    None: (finish(), usage(), done()),
-    "cut": (CUT,),
-    "reset": (RESET,),
-    "hang": (HANG,),
-    "fail": (event({"error": {"message": "as the prompt asked", "type": "server_error"}}),),
-}
 
 
-def asked_for(prompt: str) -> Script | None:
+class Speech(NamedTuple):
+    """An API that upstream speaks: where, and its words for what every answer has."""
+
+    path: str
+    chunk: Callable[[str], bytes]
+    think: Callable[[str], bytes]
+    end: Sequence[Step]
+    failure: bytes
+    whole: Callable[..., Script]
+
+
+CHAT = Speech(
+    path="/v1/chat/completions",
+    chunk=chunk,
+    think=think,
+    end=(finish(), usage(), done()),
+    failure=event({"error": {"message": "as the prompt asked", "type": "server_error"}}),
+    whole=whole,
+)
+
+
+def asked_for(prompt: str, speech: Speech = CHAT) -> Script | None:
     """The script that a prompt's own words ask for, if they do.
 
     "say 200 tokens", "say 200 tokens at 50/s", "say 20 tokens at 50/s then cut" (or reset, hang,
@@ -180,10 +195,14 @@ def asked_for(prompt: str) -> Script | None:
     if found["status"]:
         return refusal(int(found["status"]), "as the prompt asked")
     if found["echo"]:
-        return whole(*re.findall(r"\s*\S+", found["echo"]))
-    chunks = [chunk(token) for token in tokens(int(found["count"]))]
+        return speech.whole(*re.findall(r"\s*\S+", found["echo"]))
+    chunks = [speech.chunk(token) for token in tokens(int(found["count"]))]
     paced: Iterable[Step] = [Every(float(found["rate"]), chunks)] if found["rate"] else chunks
-    return Script([*paced, *ENDINGS[found["then"]]])
+    endings: dict[str | None, Sequence[Step]] = {
+        None: speech.end, "cut": (CUT,), "reset": (RESET,), "hang": (HANG,),
+        "fail": (speech.failure,),
+    }  # fmt: skip
+    return Script([*paced, *endings[found["then"]]])
 
 
 def refusal(

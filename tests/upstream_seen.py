@@ -34,8 +34,9 @@ class Seen:
     @property
     def prompt(self) -> str:
         """The text of the last user message."""
-        for message in reversed(self.json.get("messages", [])):
-            if message["role"] == "user":
+        asked = self.json
+        for message in reversed(asked.get("messages") or asked.get("input") or []):
+            if message.get("role") == "user":
                 content = message["content"]
                 if isinstance(content, str):
                     return content

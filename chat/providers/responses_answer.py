@@ -144,7 +144,7 @@ class ResponsesAnswer(StreamedAnswer):
         self.is_thinking = False
         piece = self._kept(part.name, event.delta or "")
         if piece:
-            self._heard = True
+            self._heard = self.stirred = True  # it may wait for its turn
             self._order.put(part.writing, part.saying(piece), batch)
         if self._logprobs and is_there(event.logprobs):
             entries = logprobs_of(loads(event.logprobs))

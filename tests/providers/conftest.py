@@ -4,10 +4,30 @@ import pytest
 
 from chat.providers.base import Limits
 from chat.providers.chat_completions import ChatCompletionsProvider
+from chat.providers.http_provider import HttpProvider
+from chat.providers.responses import ResponsesProvider
 from tests.upstream import Upstream
+from tests.upstream_responses import RESPONSES
+from tests.upstream_script import CHAT, Speech
 
 KEY = "sk-operators-secret-key"
-MakeProvider = Callable[..., ChatCompletionsProvider]
+MakeProvider = Callable[..., HttpProvider]
+PROVIDERS: dict[str, type[ChatCompletionsProvider] | type[ResponsesProvider]] = {
+    CHAT.path: ChatCompletionsProvider,
+    RESPONSES.path: ResponsesProvider,
+}
+
+# For tests of what holds whichever API upstream speaks.
+both_apis = pytest.mark.parametrize(
+    "speech", [CHAT, RESPONSES], indirect=True, ids=["chat", "responses"]
+)
+
+
+@pytest.fixture
+def speech(request: pytest.FixtureRequest) -> Speech:
+    """The API that upstream speaks: Chat Completions, unless a test asks for others."""
+    found: Speech = getattr(request, "param", CHAT)
+    return found
 
 
 @pytest.fixture
@@ -17,12 +37,12 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 
 @pytest.fixture
-async def provider_with(upstream: Upstream) -> AsyncIterator[MakeProvider]:
+async def provider_with(upstream: Upstream, speech: Speech) -> AsyncIterator[MakeProvider]:
     """Makes providers of the upstream, with limits of their own; closes them."""
-    made: list[ChatCompletionsProvider] = []
+    made: list[HttpProvider] = []
 
-    def make(api_key: str = KEY, **limits: float) -> ChatCompletionsProvider:
-        provider = ChatCompletionsProvider(
+    def make(api_key: str = KEY, **limits: float) -> HttpProvider:
+        provider = PROVIDERS[speech.path](
             base_url=upstream.base_url,
             api_key=api_key,
             limits=Limits(**limits),  # type: ignore[arg-type]
@@ -36,5 +56,5 @@ async def provider_with(upstream: Upstream) -> AsyncIterator[MakeProvider]:
 
 
 @pytest.fixture
-def provider(provider_with: MakeProvider) -> ChatCompletionsProvider:
+def provider(provider_with: MakeProvider) -> HttpProvider:
     return provider_with()

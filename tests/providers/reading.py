@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from chat.protocol.coalescer import Coalescer
+from chat.protocol.deltas import ItemEnd, PartEnd
+from chat.protocol.items import Item
 from chat.providers.base import (
     Citation,
     Delta,
@@ -35,6 +38,7 @@ class Heard:
     reasoning: str = ""
     calls: dict[int, Call] = field(default_factory=dict)
     citations: list[Citation] = field(default_factory=list)
+    others: list[Delta] = field(default_factory=list)
     usage: Usage | None = None
     finish: str | None = None
     error: ProviderError | None = None
@@ -65,7 +69,19 @@ def joined(deltas: Sequence[Delta]) -> Heard:
                 heard.usage = delta
             case Finish():
                 heard.finish = delta.reason
+            case PartEnd() | ItemEnd():
+                pass
+            case _:
+                heard.others.append(delta)
     return heard
+
+
+def items_of(deltas: Sequence[Delta], status: str = "completed") -> list[Item]:
+    """The items that the deltas come to, without the ids that are minted for them."""
+    coalescer = Coalescer()
+    coalescer.feed(deltas)
+    coalescer.close(status)
+    return [{name: v for name, v in item.items() if name != "id"} for item in coalescer.output]
 
 
 def asking(prompt: str = "Hello", /, **settings: Any) -> ModelRequest:

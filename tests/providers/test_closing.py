@@ -12,32 +12,47 @@ from chat.providers.members import Member
 from chat.providers.pool import Pool
 from chat.providers.retrying import Patience
 from tests.gate import Gate
+from tests.providers.conftest import both_apis
 from tests.providers.reading import asking, hear
 from tests.upstream import Upstream
+from tests.upstream_responses import RESPONSES
 from tests.upstream_script import (
+    CHAT,
     HANG,
     Endlessly,
     Script,
+    Speech,
     chunk,
     done,
     finish,
     refusal,
     tokens,
-    whole,
 )
 
 # The aim is 50 ms; a shared machine gets some more.
 
-STAGES = {
-    "before the headers": Script(before_head=[HANG]),
-    "after the headers": Script([HANG]),
-    "in the middle of a line": Script([chunk("a"), chunk("b")[:30], HANG]),
-    "between two words": Script([chunk("a"), HANG]),
-    "while words come": Script([Endlessly(chunk("a"), 0)]),
-    "after the finish": Script([chunk("a"), finish(), HANG]),
-    "after the end": Script([chunk("a"), finish(), done(), HANG]),
-}
+
+def stages(speech: Speech) -> dict[str, Script]:
+    chunk = speech.chunk
+    return {
+        "before the headers": Script(before_head=[HANG]),
+        "after the headers": Script([HANG]),
+        "in the middle of a line": Script([chunk("a"), chunk("b")[:30], HANG]),
+        "between two words": Script([chunk("a"), HANG]),
+        "while words come": Script([Endlessly(chunk("a"), 0)]),
+        "after the finish": Script([chunk("a"), speech.end[0], HANG]),
+        "after the end": Script([chunk("a"), *speech.end, HANG]),
+    }
+
+
+STAGES = stages(CHAT)
 each_stage = pytest.mark.parametrize("script", STAGES.values(), ids=STAGES.keys())
+each_stage_of_both = pytest.mark.parametrize(
+    ("speech", "script"),
+    [(speech, script) for speech in (CHAT, RESPONSES) for script in stages(speech).values()],
+    indirect=["speech"],
+    ids=[f"{api}, {stage}" for api in ("chat", "responses") for stage in STAGES],
+)
 
 
 def is_said_before(script: Script) -> bool:
@@ -75,7 +90,7 @@ async def started(provider, upstream: Upstream, script: Script) -> asyncio.Task[
     return task
 
 
-@each_stage
+@each_stage_of_both
 async def test_a_cancelled_task_closes_upstream_at_once(script, upstream, provider):
     task = await started(provider, upstream, script)
     task.cancel()
@@ -155,8 +170,9 @@ async def test_a_cancelled_listing_of_models_closes_upstream(upstream, provider)
     await seen.closed()
 
 
-async def test_a_finished_answer_leaves_its_connection_to_the_next(upstream, provider):
-    upstream.script = whole("a")
+@both_apis
+async def test_a_finished_answer_leaves_its_connection_to_the_next(upstream, provider, speech):
+    upstream.script = speech.whole("a")
     for _ in range(3):
         assert (await hear(provider)).text == "a"
     assert upstream.connections == 1
@@ -197,12 +213,13 @@ async def test_a_reader_that_stops_reading_holds_upstream(upstream, provider_wit
     await seen.closed()
 
 
-async def test_1100_answers_stream_at_the_same_time(upstream, provider_with):
-    """More than the SDK's own client would open, and more than its pool."""
-    count = 1100
+@pytest.mark.parametrize("speech", [RESPONSES], indirect=True)
+async def test_2000_answers_stream_at_the_same_time(upstream, provider_with, speech):
+    """More than the SDK's own client would open, and more than its pool. Both APIs share ours."""
+    count = 2_000
     provider = provider_with(connect_seconds=60)
     all_there = Gate()
-    upstream.script = whole("a", "b", "c", gate=all_there)
+    upstream.script = speech.whole("a", "b", "c", gate=all_there)
     readers = [asyncio.create_task(hear(provider)) for _ in range(count)]
     await upstream.until(lambda: len(upstream.requests) == count, seconds=60)
     assert upstream.open_streams == count
@@ -212,6 +229,7 @@ async def test_1100_answers_stream_at_the_same_time(upstream, provider_with):
     await upstream.quiet()
 
 
+@both_apis
 async def test_many_answers_with_different_fates_do_not_disturb_each_other(upstream, provider):
     """A prompt is its own script; half of them are stopped in the middle."""
     upstream.scripts["refused"] = refusal(429, retry_after="1")
