@@ -223,8 +223,9 @@ class Coalescer:
 
     def _place_whole(self, delta: WholeItem) -> None:
         self._end_item(ItemEnd())
-        self._open_item(opening.whole(delta))
-        self._close_item(delta.item.get("status") or "completed")
+        item, status = opening.whole(delta)
+        self._open_item(item)
+        self._close_item(status)
         self._pending_chars += delta.chars
 
     def _note(self, logprobs: list[Event]) -> None:

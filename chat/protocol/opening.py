@@ -45,8 +45,11 @@ def call(delta: ToolCallDelta) -> Item:
     }
 
 
-def whole(delta: WholeItem) -> Item:
-    return {**foreign.as_kept(delta.item), "status": "in_progress"}
+def whole(delta: WholeItem) -> tuple[Item, str]:
+    """The item, and the status that it closes with."""
+    item = foreign.as_kept(delta.item)
+    status = "completed" if item["status"] == "in_progress" else item["status"]
+    return {**item, "status": "in_progress"}, status
 
 
 def announced(item: Item) -> Item:
