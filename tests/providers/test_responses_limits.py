@@ -56,7 +56,7 @@ async def heard_of(steps: Sequence[Step], limits: Limits = LIMITS) -> tuple[Hear
 
 @pytest.fixture(scope="module", autouse=True)
 def acquainted() -> None:
-    """The SDK asks the system for its name once, in a thread, for which this clock does not wait."""
+    """The SDK asks the system for its name once, in a thread: this clock would not wait."""
     asyncio.run(heard_of([completed()]))
 
 
