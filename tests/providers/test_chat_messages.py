@@ -75,6 +75,15 @@ CONVERSATIONS = {
         [{"type": "reasoning", "summary": []}, message("assistant", "b")],
         [{"role": "assistant", "content": "b"}],
     ),
+    "what a hosted tool did elsewhere": (
+        [
+            message("user", "a"),
+            {"type": "web_search_call", "action": {"query": "a"}},
+            {"type": "dream"},
+            message("assistant", "b"),
+        ],
+        [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+    ),
     "a call": (
         [message("user", "a"), called("c1"), output("c1"), message("assistant", "b")],
         [
