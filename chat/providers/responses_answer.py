@@ -138,7 +138,7 @@ class ResponsesAnswer(StreamedAnswer):
             part is None
             or part.channel is not channel
             or part.key != event.output_index
-            or part.index != index_in(channel, event)
+            or part.index != (event.summary_index if channel is SUMMARY else event.content_index)
         ):
             part = self._place(channel, event, batch)
         self.is_thinking = False
