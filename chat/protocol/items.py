@@ -18,8 +18,9 @@ FUNCTION_CALL_OUTPUT = "function_call_output"
 REASONING = "reasoning"
 REFERENCE = "item_reference"
 
-# On reasoning that its server told as `reasoning_text`; it is shown as a summary, and goes back as
-# it came.
+# Marks on reasoning, in our own field. `told_as`: its server told it as `reasoning_text`; it is
+# shown as a summary, and goes back as it came. `sealed_by`: who alone can open what is encrypted.
+MARKS = ("told_as", "sealed_by")
 TOLD_AS_TEXT = {"told_as": "reasoning_text"}
 
 _ROLES = frozenset({"user", "assistant", "system", "developer"})
@@ -211,8 +212,10 @@ def _parse_reasoning(value: Item, param: str) -> Item:
             reasoning[name] = kept
     if isinstance(value.get("encrypted_content"), str):
         reasoning["encrypted_content"] = value["encrypted_content"]
-    if value.get("interject") == TOLD_AS_TEXT:
-        reasoning["interject"] = TOLD_AS_TEXT
+    marks = value.get("interject")
+    if isinstance(marks, dict):
+        kept_marks = {name: marks[name] for name in MARKS if isinstance(marks.get(name), str)}
+        reasoning |= {"interject": kept_marks} if kept_marks else {}
     return reasoning
 
 

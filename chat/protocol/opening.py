@@ -48,6 +48,8 @@ def call(delta: ToolCallDelta) -> Item:
 def whole(delta: WholeItem) -> tuple[Item, str]:
     """The item, and the status that it closes with."""
     item = foreign.as_kept(delta.item)
+    if item["type"] == REASONING and "interject" in delta.item:
+        item["interject"] = delta.item["interject"]
     status = "completed" if item["status"] == "in_progress" else item["status"]
     return {**item, "status": "in_progress"}, status
 

@@ -54,13 +54,17 @@ ESCAPED_BYTES = 8
 
 
 class ResponsesAnswer(StreamedAnswer):
-    """What has come of one answer. `logprobs`: whether they were asked for."""
+    """What has come of one answer.
 
-    __slots__ = ("_finish", "_logprobs", "_marks", "_order", "_part", "_usage")
+    `logprobs`: whether they were asked for. `origin`: the mark of what this upstream seals.
+    """
 
-    def __init__(self, limits: Limits, *, logprobs: bool = False) -> None:
+    __slots__ = ("_finish", "_logprobs", "_marks", "_order", "_origin", "_part", "_usage")
+
+    def __init__(self, limits: Limits, *, logprobs: bool = False, origin: str = "") -> None:
         super().__init__(limits, limits.line_bytes + ESCAPED_BYTES * limits.answer_chars)
         self._logprobs = logprobs
+        self._origin = origin
         self._order = Order()
         self._part: Part | None = None
         self._marks = 0
@@ -250,7 +254,7 @@ class ResponsesAnswer(StreamedAnswer):
 
     def _end_of(self, writing: Writing, item: Item, weight: int) -> Delta | None:
         if writing.kind in OURS:
-            end = end_of(writing, item)
+            end = end_of(writing, item, self._origin)
             self._spend(len(str(item.get("encrypted_content") or "")))
             return end
         if not foreign.is_kept(writing.kind):

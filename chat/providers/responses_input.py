@@ -34,13 +34,13 @@ WITHOUT_STATUS = {
 }
 
 
-def told(items: Sequence[Item], *, openai: bool) -> list[Item]:
-    """The whole context, oldest first."""
-    found = [item for each in items for item in _told(each, openai)]
+def told(items: Sequence[Item], *, openai: bool, origin: str = "") -> list[Item]:
+    """The whole context, oldest first. `origin`: the mark of what this upstream has sealed."""
+    found = [item for each in items for item in _told(each, openai, origin)]
     return _without_loose_reasoning(found) if openai else found
 
 
-def _told(item: Item, openai: bool) -> list[Item]:
+def _told(item: Item, openai: bool, origin: str) -> list[Item]:
     kind = item.get("type") or MESSAGE
     if kind == MESSAGE:
         return _message(item, openai)
@@ -52,7 +52,7 @@ def _told(item: Item, openai: bool) -> list[Item]:
             output = [_part(part) for part in output]
         return [{"type": kind, "call_id": item.get("call_id") or "", "output": output}]
     if kind == REASONING:
-        return _reasoning(item, openai)
+        return _reasoning(item, openai, origin)
     if kind == REFERENCE:
         raise failures.cannot_take(f"items of type {REFERENCE}")
     return [_foreign(item)]
@@ -100,9 +100,12 @@ def _call(item: Item, openai: bool) -> list[Item]:
     return [call if openai else _named(call, item)]
 
 
-def _reasoning(item: Item, openai: bool) -> list[Item]:
+def _reasoning(item: Item, openai: bool, origin: str) -> list[Item]:
     """OpenAI takes its own reasoning only, sealed; others take the text as they told it."""
-    sealed = item.get("encrypted_content")
+    marks = item.get("interject") or {}
+    # What another upstream sealed would be refused, and the prompt with it.
+    is_ours = marks.get("sealed_by") in (None, origin)
+    sealed = item.get("encrypted_content") if is_ours else None
     if openai and not sealed:
         return []
     reasoning: Item = {"type": REASONING, "summary": item.get("summary") or []}
@@ -111,7 +114,7 @@ def _reasoning(item: Item, openai: bool) -> list[Item]:
     if openai:
         return [reasoning]
     texts = item.get("content") or []
-    if item.get("interject") == TOLD_AS_TEXT:
+    if marks.get("told_as") == TOLD_AS_TEXT["told_as"]:
         texts = [{"type": "reasoning_text", "text": each["text"]} for each in reasoning["summary"]]
         reasoning["summary"] = []
     if texts:

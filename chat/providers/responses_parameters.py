@@ -16,11 +16,11 @@ LOGPROBS = "message.output_text.logprobs"
 REASONS = re.compile(r"(?:.*/)?(?:o\d|gpt-[5-9]|codex)(?!.*chat)", re.IGNORECASE)
 
 
-def body(request: ModelRequest, *, openai: bool) -> dict[str, Any]:
+def body(request: ModelRequest, *, openai: bool, origin: str = "") -> dict[str, Any]:
     """The body, streamed. Raises `ProviderError` for what cannot be asked."""
     asked: dict[str, Any] = {
         "model": request.model,
-        "input": told(request.items, openai=openai),
+        "input": told(request.items, openai=openai, origin=origin),
         "instructions": request.instructions,
         "stream": True,
         "store": False,

@@ -171,20 +171,22 @@ def text_of(part: Any) -> tuple[Channel, str] | None:
     return (channel, text) if channel is not None and isinstance(text, str) else None
 
 
-def end_of(writing: Writing, item: Item) -> Delta:
+def end_of(writing: Writing, item: Item, origin: str) -> Delta:
     """How an item of ours ends, with what it has beside its texts. Sealed reasoning that says
-    nothing is told whole.
+    nothing is told whole. `origin`: the mark of who sealed it, if any.
     """
     fields: Item = {}
+    marks = dict(TOLD_AS_TEXT) if writing.told_as_text else {}
     status = "incomplete" if item.get("status") == "incomplete" else "completed"
     sealed = item.get("encrypted_content")
     if writing.kind == MESSAGE and item.get("phase") in PHASES:
         fields["phase"] = item["phase"]
     if writing.kind == REASONING and isinstance(sealed, str) and sealed:
         fields["encrypted_content"] = keepable(sealed)
-        if not writing.has_said:
-            shape = {"type": REASONING, "status": status, "summary": [], **fields}
-            return WholeItem(shape, len(sealed))
-    if writing.told_as_text:
-        fields["interject"] = TOLD_AS_TEXT
+        marks |= {"sealed_by": origin} if origin else {}
+    if marks:
+        fields["interject"] = marks
+    if "encrypted_content" in fields and not writing.has_said:
+        shape = {"type": REASONING, "status": status, "summary": [], **fields}
+        return WholeItem(shape, len(fields["encrypted_content"]))
     return ItemEnd(status, fields)

@@ -10,6 +10,7 @@ from chat.access import Identity
 from chat.database import make_pool
 from chat.engine.process import Engine
 from chat.models import ApiKey
+from chat.providers.base import Provider
 from chat.providers.catalogue import Catalogue
 from chat.providers.chat_completions import ChatCompletionsProvider
 from tests.engine.faulty_layer import FaultyLayer
@@ -34,8 +35,12 @@ def layer() -> FaultyLayer:
 
 
 @pytest.fixture
-async def engine(upstream: Upstream, layer: FaultyLayer, database) -> AsyncIterator[Engine]:
-    provider = ChatCompletionsProvider(base_url=upstream.base_url, api_key="key")
+def provider(upstream: Upstream) -> Provider:
+    return ChatCompletionsProvider(base_url=upstream.base_url, api_key="key")
+
+
+@pytest.fixture
+async def engine(provider: Provider, layer: FaultyLayer, database) -> AsyncIterator[Engine]:
     running = Engine(pool=make_pool(), layer=layer, catalogue=Catalogue(provider, ["test-model"]))
     await running.start()
     yield running

@@ -5,9 +5,6 @@ from typing import Any
 
 import pytest
 
-from chat.database import make_pool
-from chat.engine.process import Engine
-from chat.providers.catalogue import Catalogue
 from chat.providers.responses import ResponsesProvider
 from tests.engine.viewer import Viewer
 from tests.upstream_responses import (
@@ -66,12 +63,8 @@ FIRST = Script(
 
 
 @pytest.fixture
-async def engine(upstream, layer, database) -> AsyncIterator[Engine]:
-    provider = ResponsesProvider(base_url=upstream.base_url, api_key="key")
-    running = Engine(pool=make_pool(), layer=layer, catalogue=Catalogue(provider, ["test-model"]))
-    await running.start()
-    yield running
-    await running.stop(grace_seconds=0)
+def provider(upstream) -> ResponsesProvider:
+    return ResponsesProvider(base_url=upstream.base_url, api_key="key")
 
 
 @pytest.fixture

@@ -124,6 +124,15 @@ def test_a_conversation_is_told_as_it_is(items, to_openai, to_others):
     assert repr(items) == before
 
 
+@pytest.mark.parametrize("openai", [True, False], ids=["OpenAI", "others"])
+def test_what_another_upstream_sealed_is_not_told(openai):
+    ours, theirs = ({**SEALED, "interject": {"sealed_by": name}} for name in ("us", "them"))
+    known = told([ours, CALL, theirs, CALL], openai=openai, origin="us")
+    assert [each.get("encrypted_content") for each in known if each["type"] == "reasoning"] == (
+        ["sealed"] if openai else ["sealed", None]
+    )
+
+
 def test_a_reference_cannot_be_told():
     with pytest.raises(ProviderError) as raised:
         told([{"type": "item_reference", "id": "msg_1"}], openai=False)

@@ -339,6 +339,8 @@ def kept(deltas: list[Delta]) -> list[Item]:
     for item in items:
         if len(item.get("call_id", "")) > 30:
             item["call_id"] = "minted"
+        if item.get("interject", {}).pop("sealed_by", None):
+            del item["interject"]
     return items
 
 
