@@ -153,6 +153,7 @@ class HttpProvider(ABC):
     ) -> AsyncGenerator[Sequence[Delta], None]:
         whole = response.headers.get("content-type", "").startswith("application/json")
         take = answer.feed_whole if whole else answer.feed
+        silence_seconds = self._limits.silence_seconds
         silence = None
         failure = None
         try:
@@ -163,7 +164,7 @@ class HttpProvider(ABC):
                 async for piece in pieces:
                     batch = take(piece)
                     if batch:
-                        silence = self._limits.silence_seconds
+                        silence = silence_seconds
                         watch.pause()
                         yield batch
                     if answer.failure:
@@ -172,9 +173,10 @@ class HttpProvider(ABC):
                         watch.end_within(DRAIN_SECONDS if answer.done else USAGE_SECONDS)
                     if batch or answer.stirred:
                         # Pings and empty chunks do not come here: they are no life.
-                        if silence is not None and answer.is_thinking:
-                            silence = self._limits.first_delta_seconds
-                        watch.start(silence or self._limits.first_delta_seconds)
+                        patience = self._limits.first_delta_seconds
+                        if silence is not None:
+                            silence = patience if answer.is_thinking else silence_seconds
+                        watch.start(silence or patience)
         except (asyncio.CancelledError, Exception) as error:
             failure = self._failure_of(error, watch, silence)
         watch.pause()

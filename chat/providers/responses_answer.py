@@ -16,8 +16,8 @@ from chat.protocol.deltas import (
     Citation,
     Delta,
     Finish,
+    ItemEnd,
     Logprobs,
-    Phase,
     ToolCallDelta,
     Usage,
     WholeItem,
@@ -209,7 +209,7 @@ class ResponsesAnswer(StreamedAnswer):
         if head.type == FUNCTION_CALL and head.name:
             self._name_call(writing, head.call_id, head.name, batch)
         elif head.type == MESSAGE and head.phase in PHASES:
-            self._order.put(writing, Phase(head.phase), batch)
+            writing.phase = head.phase
 
     def _name_call(
         self, writing: Writing, call_id: str | None, name: str, batch: list[Delta]
@@ -237,7 +237,8 @@ class ResponsesAnswer(StreamedAnswer):
             self._name_call(writing, text(item, "call_id"), text(item, "name") or "", batch)
         self._fill(writing, item, batch)
         end = self._end_of(writing, item, weight)
-        if end is not None:
+        # An item that said nothing has not begun: another provider may still answer instead.
+        if writing.has_said or writing.is_named or isinstance(end, WholeItem):
             self._order.put(writing, end, batch)
         self._order.close(writing, batch)
         self._part = None
@@ -252,13 +253,13 @@ class ResponsesAnswer(StreamedAnswer):
             if self._mender.held.pop(said.name, None) is not None:
                 self._order.put(writing, said.saying(REPLACEMENT), batch)
 
-    def _end_of(self, writing: Writing, item: Item, weight: int) -> Delta | None:
+    def _end_of(self, writing: Writing, item: Item, weight: int) -> Delta:
         if writing.kind in OURS:
             end = end_of(writing, item, self._origin)
             self._spend(len(str(item.get("encrypted_content") or "")))
             return end
         if not foreign.is_kept(writing.kind):
-            return None
+            return ItemEnd()
         kept = keepable_value(item)
         weight = weight or len(key_of(kept))
         self._spend(weight)

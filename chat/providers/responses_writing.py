@@ -12,6 +12,7 @@ from chat.protocol.deltas import (
     Delta,
     ItemEnd,
     PartEnd,
+    Phase,
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
@@ -108,7 +109,7 @@ class Writing:
 
     __slots__ = (
         "annotations", "id", "is_closed", "is_named", "key", "kind", "number", "open", "parts",
-        "waiting",
+        "phase", "waiting",
     )  # fmt: skip
 
     def __init__(self, kind: str, key: int | str | None, number: int) -> None:
@@ -118,6 +119,7 @@ class Writing:
         self.id: str | None = None
         self.parts: dict[tuple[Channel, int], Part] = {}
         self.open: Part | None = None
+        self.phase: str | None = None
         self.annotations: set[bytes] = set()
         self.waiting: list[Delta] = []
         self.is_named = False
@@ -129,16 +131,18 @@ class Writing:
         return part.rest_of(whole) if part is not None else keepable(whole)
 
     def part(self, channel: Channel, index: int | None) -> tuple[Part, list[Delta]]:
-        """The part, and what is to be said before more of it is: that another one ended."""
+        """The part, and what is to be said before more of it is."""
         place = (channel, index or 0)
         part = self.parts.get(place)
         if part is None:
             part = self.parts[place] = Part(self, channel, index)
-        ended: list[Delta] = []
-        if self.open is not part:
-            ended = [PartEnd()] if self.open is not None else []
-            self.open = part
-        return part, ended
+        before: list[Delta] = []
+        if self.open is None:
+            before = [Phase(self.phase)] if self.phase else []
+        elif self.open is not part:
+            before = [PartEnd()]
+        self.open = part
+        return part, before
 
     @property
     def has_said(self) -> bool:

@@ -390,6 +390,12 @@ def test_why_the_model_stopped(data, finish, speech):
     assert (deltas[-1], answer.failure) == (Finish(finish), None)
 
 
+def test_an_item_that_says_nothing_has_not_begun(speech):
+    """Another provider may still answer."""
+    opened = added(message("", phase="commentary")) + ended(message("")) + added(SEARCH, 1)
+    assert heard([created() + opened])[0] == []
+
+
 def test_what_was_cut_by_the_limit_is_incomplete(speech):
     half = call("c", '{"a":', status="incomplete")
     (item,) = items_of(heard([added(half) + ended(half) + incomplete("max_output_tokens")])[0])
