@@ -6,11 +6,13 @@ Owns which of our modules speak that API. Must not know limits, connections nor 
 from chat.providers.base import Limits, ModelRequest
 from chat.providers.chat_answer import ChatAnswer
 from chat.providers.chat_parameters import body
-from chat.providers.http_provider import Body, HttpProvider, Opening
+from chat.providers.http_provider import Body, HttpProvider
 
 
 class ChatCompletionsProvider(HttpProvider):
     """One upstream. `base_url` is OpenAI's own if empty; without `api_key` no key is sent."""
+
+    path = "/chat/completions"
 
     def __init__(
         self,
@@ -24,17 +26,6 @@ class ChatCompletionsProvider(HttpProvider):
 
     def _wording(self, request: ModelRequest) -> Body:
         return body(request, openai=self._is_openai)
-
-    def _sending(self, asked: Body) -> Opening:
-        # All goes into the extra body: what is given by name, the SDK copies field by field, which
-        # held the loop for 0.6 s in a conversation of 2,000 items (18 ms without).
-        return self._client.chat.completions.with_streaming_response.create(
-            model=asked["model"],
-            messages=[],
-            stream=True,
-            extra_body=asked,
-            extra_headers=self._headers,
-        )
 
     def _answer(self, request: ModelRequest) -> ChatAnswer:
         return ChatAnswer(self._limits)

@@ -7,7 +7,7 @@ stored upstream: the whole context goes with each request.
 import hashlib
 
 from chat.providers.base import Limits, ModelRequest
-from chat.providers.http_provider import Body, HttpProvider, Opening
+from chat.providers.http_provider import Body, HttpProvider
 from chat.providers.responses_answer import ResponsesAnswer
 from chat.providers.responses_parameters import body, wants_logprobs
 
@@ -16,6 +16,8 @@ ORIGIN_CHARS = 12
 
 class ResponsesProvider(HttpProvider):
     """One upstream. `base_url` is OpenAI's own if empty; without `api_key` no key is sent."""
+
+    path = "/responses"
 
     def __init__(
         self,
@@ -32,12 +34,6 @@ class ResponsesProvider(HttpProvider):
 
     def _wording(self, request: ModelRequest) -> Body:
         return body(request, openai=self._is_openai, origin=self._origin)
-
-    def _sending(self, asked: Body) -> Opening:
-        # All goes into the extra body: what is given by name, the SDK copies field by field.
-        return self._client.responses.with_streaming_response.create(
-            stream=True, extra_body=asked, extra_headers=self._headers
-        )
 
     def _answer(self, request: ModelRequest) -> ResponsesAnswer:
         return ResponsesAnswer(self._limits, logprobs=wants_logprobs(request), origin=self._origin)
