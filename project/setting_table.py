@@ -177,7 +177,9 @@ class Chat:
         300, "Frames that a connection may send at once.", check=at_least(1)
     )
     pulse_ms: int = setting(
-        45, "How often what was said is kept, then shown.", check=between(1, 5_000)
+        45,
+        "How often what was said is kept, then shown; up to 160 while the processor has no time.",
+        check=between(1, 5_000),
     )
     lease_seconds: float = setting(
         12.0,

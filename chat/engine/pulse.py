@@ -2,11 +2,12 @@
 
 Each process that runs responses has one. It takes what every run gathered, appends all of it in
 one statement, and only then lets the bus have it. At once when it was idle; otherwise no more often
-than its interval, which is what makes many deltas few events.
+than its interval (`pace`), which is what makes many deltas few events.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -14,11 +15,13 @@ import psycopg
 
 from chat.database import Pool
 from chat.engine import log
+from chat.engine.pace import Pace
 from chat.protocol.batch import Batch
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.25
+SHORTEST_SECONDS = 0.001
 # Postgres will never take it. A limit that it names is an OperationalError, like a lost connection.
 REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError, OSError)
@@ -50,7 +53,8 @@ class Keeping(Protocol):
 class Pulse:
     """One task that keeps the events of every run of this process.
 
-    `interval` is in seconds. `show` is called with what was kept, in order, and must not block.
+    `interval` is in seconds, and the shortest. `show` is called with what was kept, in order, and
+    must not block.
     """
 
     def __init__(
@@ -59,7 +63,7 @@ class Pulse:
         self._pool = pool
         self._owner = owner
         self._show = show
-        self._interval = interval
+        self._pace = Pace(interval)
         self._runs: dict[str, Keeping] = {}
         self._wake = asyncio.Event()
         self._turns: list[asyncio.Future[None]] = []
@@ -95,24 +99,33 @@ class Pulse:
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
+        took, looked_at = time.process_time(), loop.time()
         while True:
             await self._wake.wait()
             self._wake.clear()
             began = loop.time()
-            try:
-                await self._let_read()
-                await self._keep_all()
-                if self._turns:
-                    self._wake.set()
-            except UNREACHABLE as error:
-                logger.warning("Postgres is away, holding what was said: %s", error)
+            await self._beat_once()
+            due = max(loop.time(), began + self._pace.seconds)
+            await asyncio.sleep(due - loop.time())
+            took_before, took = took, time.process_time()
+            looked_before, looked_at = looked_at, loop.time()
+            busy = (took - took_before) / max(looked_at - looked_before, SHORTEST_SECONDS)
+            self._pace.learn(busy, looked_at - due)
+
+    async def _beat_once(self) -> None:
+        try:
+            await self._let_read()
+            await self._keep_all()
+            if self._turns:
                 self._wake.set()
-                await asyncio.sleep(RETRY_SECONDS)
-            except Exception:
-                logger.exception("The pulse missed a beat")
-                self._wake.set()
-                await asyncio.sleep(RETRY_SECONDS)
-            await asyncio.sleep(max(0.0, began + self._interval - loop.time()))
+        except UNREACHABLE as error:
+            logger.warning("Postgres is away, holding what was said: %s", error)
+            self._wake.set()
+            await asyncio.sleep(RETRY_SECONDS)
+        except Exception:
+            logger.exception("The pulse missed a beat")
+            self._wake.set()
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _let_read(self) -> None:
         """Have those whose turn it is take in what has come; it is buffered, so none waits."""
