@@ -83,11 +83,13 @@ class Viewer(Protocol):
 class Audience:
     """The viewers of this process.
 
-    `ask` has a process send what it keeps of some conversations, for a while.
+    `ask` has a process send what it keeps of some conversations, for a while; `is_alone` says
+    whether there is nobody to ask.
     """
 
     def __init__(self, pool: Pool) -> None:
         self.ask: Callable[[str, Sequence[str]], None] = lambda process_id, conversations: None
+        self.is_alone: Callable[[], bool] = lambda: True
         self._pool = pool
         self._by_connection: dict[str, Viewer] = {}
         self._by_conversation: dict[str, set[Viewer]] = {}
@@ -125,8 +127,9 @@ class Audience:
         """From here on nothing of the conversation passes the viewer by."""
         if conversation_id not in self._by_conversation:
             self._by_conversation[conversation_id] = set()
-            self._sought.add(conversation_id)
-            self._seek.set()
+            if not self.is_alone():
+                self._sought.add(conversation_id)
+                self._seek.set()
         self._by_conversation[conversation_id].add(viewer)
         self._followed.setdefault(viewer, set()).add(conversation_id)
 

@@ -31,6 +31,8 @@ MAX_WAITING_CHARS = 8 * 1024 * 1024
 SEND_SECONDS = 2.0
 RETRY_SECONDS = 0.5
 REJOIN_SECONDS = 10.0
+# A process that says nothing for so long is gone: each says every ten seconds that it is there.
+GONE_SECONDS = 45.0
 
 News = Callable[[str], Iterable[Batch]]
 
@@ -47,6 +49,15 @@ class _Asked(NamedTuple):
 
     inbox: str
     conversations: Sequence[str]
+
+
+class _Here(NamedTuple):
+    """That we are here, on its way to a process that has just come."""
+
+    inbox: str
+
+
+_Saying = _Kept | _Asked | _Here | AnyNotice
 
 
 class Bus:
@@ -70,8 +81,9 @@ class Bus:
         self._on_batches = on_batches
         self._on_notice = on_notice
         self._interest = Interest()
-        self._outgoing: deque[_Kept | _Asked | AnyNotice] = deque(maxlen=MAX_WAITING)
+        self._outgoing: deque[_Saying] = deque(maxlen=MAX_WAITING)
         self._waiting_chars = 0
+        self._heard: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._probes: dict[str, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -108,12 +120,19 @@ class Bus:
     def tell(self, notice: AnyNotice) -> None:
         """Say it to this process at once, and to the others behind what was shown before."""
         self._on_notice(notice)
-        self._put(notice)
+        if not self.is_alone:
+            self._put(notice)
 
     def ask(self, process_id: str, conversations: Sequence[str]) -> None:
         """Have another process send what it keeps of these conversations, for a while."""
         if process_id != self._process_id:
             self._put(_Asked(_inbox_of(process_id), conversations))
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other process was heard of lately. One that comes says so."""
+        long_ago = asyncio.get_running_loop().time() - GONE_SECONDS
+        return all(heard_at < long_ago for heard_at in self._heard.values())
 
     async def probe(self) -> None:
         """Send this process a message and wait for it. Raises what the layer raises."""
@@ -125,7 +144,7 @@ class Bus:
         finally:
             del self._probes[name]
 
-    def _put(self, said: "_Kept | _Asked | AnyNotice") -> None:
+    def _put(self, said: _Saying) -> None:
         if len(self._outgoing) == MAX_WAITING:
             self._next()
         self._outgoing.append(said)
@@ -134,7 +153,7 @@ class Bus:
             self._next()
         self._wake.set()
 
-    def _next(self) -> "_Kept | _Asked | AnyNotice":
+    def _next(self) -> _Saying:
         said = self._outgoing.popleft()
         self._waiting_chars -= _chars(said)
         return said
@@ -154,8 +173,10 @@ class Bus:
                 match said:
                     case _Kept():
                         packed = batches.pack([*said.batches, *self._more_for(said.inbox)])
-                        message = {"type": "kept", "batches": packed}
+                        message = {"type": "kept", "batches": packed, "by": self._inbox}
                         await self._layer.send(said.inbox, message)
+                    case _Here(inbox):
+                        await self._layer.send(inbox, {"type": "here", "by": self._inbox})
                     case _Asked(inbox, conversations):
                         asked = {"conversations": list(conversations), "by": self._inbox}
                         await self._layer.send(inbox, {"type": "asked", **asked})
@@ -170,8 +191,8 @@ class Bus:
     def _more_for(self, inbox: str) -> list[Batch]:
         """What was kept for the same process meanwhile: order holds within it, up to a notice."""
         more: list[Batch] = []
-        others: list[_Kept | _Asked | AnyNotice] = []
-        while self._outgoing and isinstance(self._outgoing[0], _Kept | _Asked):
+        others: list[_Saying] = []
+        while self._outgoing and isinstance(self._outgoing[0], _Kept | _Asked | _Here):
             said = self._next()
             if isinstance(said, _Kept) and said.inbox == inbox:
                 more += said.batches
@@ -198,6 +219,7 @@ class Bus:
                 logger.exception("A message from the channel layer was not understood")
 
     def _deliver(self, message: dict[str, Any]) -> None:
+        self._heard_of(message.get("by", self._inbox))
         match message["type"]:
             case "kept":
                 self._on_batches(batches.unpack(message["batches"]))
@@ -208,6 +230,13 @@ class Bus:
             case "probe" if message["name"] in self._probes:
                 self._probes[message["name"]].set()
 
+    def _heard_of(self, inbox: str) -> None:
+        if inbox == self._inbox:
+            return
+        if inbox not in self._heard:
+            self._put(_Here(inbox))  # It has just come, and would not hear of us for a while.
+        self._heard[inbox] = asyncio.get_running_loop().time()
+
     def _asked(self, inbox: str, conversations: Sequence[str]) -> None:
         news = self._interest.said(inbox, conversations, asyncio.get_running_loop().time())
         missed = [batch for conversation_id in news for batch in self.latest(conversation_id)]
@@ -215,12 +244,16 @@ class Bus:
             self._put(_Kept(inbox, missed))
 
     async def _stay_joined(self) -> None:
-        """Membership may be lost with Redis: say it again from time to time."""
+        """Membership may be lost with Redis: from time to time, join again and say so."""
         while True:
-            self._interest.forget_old(asyncio.get_running_loop().time())
+            now = asyncio.get_running_loop().time()
+            self._interest.forget_old(now)
+            self._heard = {k: v for k, v in self._heard.items() if v > now - GONE_SECONDS}
             try:
                 async with asyncio.timeout(SEND_SECONDS):
                     await self._layer.group_add(EVERYBODY, self._inbox)
+                    hello = {"type": "here", "by": self._inbox}
+                    await self._layer.group_send(EVERYBODY, hello)
             except Exception as error:
                 logger.warning("Could not join the channel layer: %r", error)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -232,5 +265,5 @@ def _inbox_of(process_id: str) -> str:
     return f"interject.{process_id}"
 
 
-def _chars(said: "_Kept | _Asked | AnyNotice") -> int:
+def _chars(said: _Saying) -> int:
     return sum(len(batch.text) for batch in said.batches) if isinstance(said, _Kept) else 0

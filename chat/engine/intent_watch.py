@@ -5,7 +5,6 @@ A notice on the bus makes it look at once; the table decides.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,7 +20,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.1
 RETRY_SECONDS = 0.25
 AGAIN_SECONDS = 1.0
-REMEMBERED_ENDS = 200
+REMEMBERED_SECONDS = intents.FORSAKEN_SECONDS + 5.0  # Then anybody sees to it.
 
 TooLate = Callable[[str, list[Intent]], asyncio.Task[Any]]
 
@@ -34,7 +33,7 @@ class IntentWatch:
         self._owner = owner
         self._runs = runs
         self._too_late = too_late
-        self._ended: deque[str] = deque(maxlen=REMEMBERED_ENDS)
+        self._ended: dict[str, float] = {}
         self._seen_to: dict[str, asyncio.Task[Any]] = {}
         self._look_now = asyncio.Event()
 
@@ -43,7 +42,7 @@ class IntentWatch:
 
     def remember(self, response_id: str) -> None:
         """A run ended here: what still comes for its response is ours to see to."""
-        self._ended.append(response_id)
+        self._ended[response_id] = asyncio.get_running_loop().time()
 
     async def repeat(self) -> None:
         while True:
@@ -54,13 +53,22 @@ class IntentWatch:
                 pass
             self._look_now.clear()
             try:
-                self._see_to_all(await intents.pending(self._pool, self._owner, tuple(self._ended)))
+                self._see_to_all(await intents.pending(self._pool, self._owner, self._lately()))
             except UNREACHABLE as error:
                 logger.warning("Postgres is away, intents wait: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception:
                 logger.exception("An intent could not be seen to")
                 await asyncio.sleep(RETRY_SECONDS)
+
+    def _lately(self) -> list[str]:
+        """The responses that ended here not long ago."""
+        long_ago = asyncio.get_running_loop().time() - REMEMBERED_SECONDS
+        for response_id, ended_at in list(self._ended.items()):
+            if ended_at > long_ago:
+                break
+            del self._ended[response_id]
+        return list(self._ended)
 
     def _see_to_all(self, pending: list[Intent]) -> None:
         late: dict[str, list[Intent]] = {}

@@ -71,6 +71,7 @@ class Engine:
             lease_seconds=chat.lease_seconds,
         )
         self.audience.ask = self.bus.ask
+        self.audience.is_alone = lambda: self.bus.is_alone
         self.bus.latest = self.dispatcher.latest
         self.succession = Succession(self.pool, self.dispatcher, self.bus)
         self._tidying: asyncio.Task[None] | None = None

@@ -71,6 +71,7 @@ def run(host: str, port: int, fd: int | None) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=False,  # TRUSTED_PROXIES says whom to believe, in Django.
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )
