@@ -195,7 +195,9 @@ WITH mine AS (
                   %(bodies)s::text[], %(texts)s::text[])
            WITH ORDINALITY AS item (id, type, role, status, body, text, place)
 )
-SELECT count(*) FROM ended
+SELECT EXISTS (SELECT FROM chat_waitingprompt
+                WHERE chat_waitingprompt.conversation_id = ended.conversation_id)
+  FROM ended
 """
 
 
@@ -240,8 +242,11 @@ async def start(connection: Connection, opening: Opening) -> Opened | None:
     return Opened(row[0]) if row else None
 
 
-async def finish(connection: Connection, closing: Closing) -> bool:
-    """Keep the response's end, if it is still ours. False: it is not, and nothing was written."""
+async def finish(connection: Connection, closing: Closing) -> bool | None:
+    """Keep the response's end, if it is still ours. None: it is not, and nothing was written.
+
+    Otherwise whether prompts wait in its conversation.
+    """
     ending, usage = closing.ending, closing.usage
     parameters = {
         **_item_columns(closing.items),
@@ -266,7 +271,7 @@ async def finish(connection: Connection, closing: Closing) -> bool:
         "pauses": ending.status == "cancelled",
     }
     row = await (await connection.execute(_FINISH, parameters)).fetchone()
-    return bool(row and row[0])
+    return row[0] if row else None
 
 
 def _item_columns(items: Sequence[Item]) -> dict[str, Any]:

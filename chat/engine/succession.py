@@ -76,7 +76,8 @@ class Succession:
             return
         if run.steers:
             await self._steering.settle(run.response_id, run.conversation_id, run.steers)
-        await self.next_waiting(run.conversation_id)
+        if written.prompts_wait:
+            await self.next_waiting(run.conversation_id)
 
     async def leftovers(self, response_id: str, intents_left: list[Intent]) -> None:
         """Intents that came too late for their response. Queued prompts waited for what they do."""
@@ -127,9 +128,11 @@ class Succession:
     ) -> "_Written":
         successor = None if alone else await self._successor(connection, run)
         closing = self._closing(run, ending, successor)
-        done = await records.finish(connection, closing)
-        begun = await self._begin(connection, successor) if done else None
-        return _Written(closing, done, begun)
+        prompts_wait = await records.finish(connection, closing)
+        if prompts_wait is None:
+            return _Written(closing, False, None, True)
+        begun = await self._begin(connection, successor)
+        return _Written(closing, True, begun, prompts_wait)
 
     def _may_succeed(self, run: Run, ending: Ending) -> bool:
         """Whether the run's steers may make a successor."""
@@ -241,8 +244,12 @@ class Succession:
 
 
 class _Written(NamedTuple):
-    """`done`: by this very try."""
+    """`done`: by this very try. `prompts_wait`: in the conversation, as far as is known.
+
+    One that comes later looks for itself whether it may start.
+    """
 
     closing: records.Closing
     done: bool
     begun: Begun | None
+    prompts_wait: bool
