@@ -7,7 +7,6 @@ from urllib.parse import parse_qs
 
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.db import InterfaceError, OperationalError
 
 from chat.engine.process import current_engine
 from chat.engine.pulse import UNREACHABLE
@@ -50,9 +49,9 @@ class ResponsesConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         try:
-            identity = await identify(self.scope)
             engine = await current_engine()
-        except (OperationalError, InterfaceError, *UNREACHABLE) as error:
+            identity = await identify(self.scope, engine.pool)
+        except UNREACHABLE as error:
             logger.warning("Postgres is away, a connection is refused: %s", error)
             await self._refuse(_UNAVAILABLE, [(b"retry-after", b"1")])
             return
