@@ -19,7 +19,8 @@ RESPONSE_COLUMNS = """
     response.status, response.incomplete_reason, response.error,
     extract(epoch FROM response.ended_at)::float8, response.input_tokens, response.cached_tokens,
     response.output_tokens, response.reasoning_tokens, response.usage_estimated,
-    response.last_number, response.parent_id, response.provider, response.switches
+    response.last_number, response.parent_id, response.provider, response.switches,
+    response.cache
 """
 
 
@@ -190,6 +191,7 @@ class StoredResponse(NamedTuple):
     parent_id: str | None
     provider: str
     switches: list[dict[str, Any]]
+    cache: str
 
     def as_object(self, output: Sequence[Item] = ()) -> dict[str, Any]:
         return response_object(
@@ -200,6 +202,7 @@ class StoredResponse(NamedTuple):
             ending=self.ending,
             provider=self.provider if self.ending else None,
             switches=self.switches,
+            cache=self.cache,
         )
 
 
@@ -209,7 +212,7 @@ def stored_response(row: Sequence[Any]) -> StoredResponse:
         response_id, created_at, model, request, metadata, conversation_id, previous_response_id,
         event_ids, created_by, status, reason, error, ended_at, input_tokens, cached_tokens,
         output_tokens, reasoning_tokens, usage_estimated, last_number, parent_id, provider,
-        switches,
+        switches, cache,
     ) = row  # fmt: skip
     info = ResponseInfo(
         id=response_id,
@@ -229,7 +232,9 @@ def stored_response(row: Sequence[Any]) -> StoredResponse:
     if input_tokens is not None:
         counts = Usage(input_tokens, output_tokens, cached_tokens, reasoning_tokens)
         usage = counted_usage(counts, estimated=usage_estimated)
-    return StoredResponse(info, status, ending, usage, last_number, parent_id, provider, switches)
+    return StoredResponse(
+        info, status, ending, usage, last_number, parent_id, provider, switches, cache
+    )
 
 
 _RECEIPT = f"""

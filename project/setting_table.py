@@ -248,6 +248,27 @@ class Chat:
     log_retention_hours: float = setting(
         24.0, "How long the events of an ended response can be replayed.", check=at_least(0)
     )
+    cache: str = setting(
+        "off",
+        "Whether a prompt that was answered before may get that answer again "
+        "([docs/cache.md](cache.md)): `off`; `user`, each user their own answers only; or "
+        "`everyone`, whoever gave the same prompt.",
+        check=one_of("off", "user", "everyone"),
+    )
+    cache_models: tuple[str, ...] = setting(
+        (),
+        "Models whose prompts use the cache unless they say otherwise; `*` is all of them.",
+        unset="only prompts that ask for it",
+    )
+    cache_hours: float = setting(
+        24.0, "How long an answer is given again.", check=between(0, 24 * 365)
+    )
+    cache_answer_bytes: int = setting(
+        256 * KIB, "Largest answer that the cache keeps.", check=at_least(1)
+    )
+    cache_bytes: int = setting(
+        256 * MIB, "How much the cache keeps; the oldest answers go first.", check=at_least(0)
+    )
     pool_size: int = setting(
         10,
         "Connections to Postgres for the hot statements, in each process.",

@@ -13,7 +13,7 @@ from chat.engine.answering import Answering, Switch
 from chat.protocol.coalescer import Coalescer
 from chat.protocol.deltas import ProviderChosen
 from chat.protocol.ending import ending
-from chat.protocol.events import Ending
+from chat.protocol.events import CACHE_HIT, Ending
 from chat.providers.base import ModelRequest, Provider, ProviderError
 
 logger = logging.getLogger(__name__)
@@ -134,6 +134,7 @@ class Answer:
             }
 
     def _chosen(self, chosen: ProviderChosen) -> None:
+        self.upstream_opened = chosen.cache != CACHE_HIT
         switch = self.answering.take(chosen, self._clock())
         if switch is not None and self._on_switch is not None:
             self._on_switch(switch)

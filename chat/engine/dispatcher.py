@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from chat.database import Pool
 from chat.engine import context, log, prompt, records
 from chat.engine.bus import Bus
+from chat.engine.caching import Caching, Policy
 from chat.engine.ephemeral import EphemeralRun
 from chat.engine.intent_watch import IntentWatch
 from chat.engine.intents import Intent
@@ -67,6 +68,7 @@ class Dispatcher:
         catalogue: Catalogue,
         lease_seconds: float,
         concurrency: int | None = None,
+        cache: Policy | None = None,
     ) -> None:
         self.runs: dict[str, Run] = {}
         self.hosted: set[EphemeralRun] = set()
@@ -83,6 +85,7 @@ class Dispatcher:
         self._lease_seconds = lease_seconds
         self._renewal = Renewal(vital, owner, self.runs, lease_seconds)
         self._switching = Switching(vital, owner, bus, self.spawn)
+        self.caching = Caching(pool, cache, self.spawn)
         self._watch = IntentWatch(vital, owner, self.runs, self._late)
         # Each takes one connection of the pool at a time: readers do not wait behind a crowd of
         # starts. And of a crowd the first are answered first, instead of all at the same, late
@@ -225,9 +228,10 @@ class Dispatcher:
 
     def new_run(self, *, info: ResponseInfo, generates: bool, **rest: Any) -> Run:
         """A run of this process. `rest`: what else `Run` wants to know of it."""
+        provider = self._provider_of(info.model, generates=generates)
         return Run(
             info=info,
-            provider=self._provider_of(info.model, generates=generates),
+            provider=self.caching.before(provider, info) if generates else provider,
             pulse=self._pulse,
             clock=self.clock,
             finish=self.conclude,

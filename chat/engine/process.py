@@ -11,6 +11,8 @@ from django.conf import settings
 from chat.database import Pool, make_pool
 from chat.engine.audience import Audience
 from chat.engine.bus import Bus
+from chat.engine.cached_answers import Bounds
+from chat.engine.caching import Policy
 from chat.engine.dispatcher import Dispatcher
 from chat.engine.notices import AnyNotice, Intended, Owned, Removed, Started
 from chat.engine.pulse import Pulse
@@ -62,6 +64,7 @@ class Engine:
             catalogue=self.catalogue,
             lease_seconds=chat.lease_seconds,
             concurrency=concurrency,
+            cache=_cache_policy(),
         )
         self.takeover = Takeover(
             pool=self.pool,
@@ -89,8 +92,11 @@ class Engine:
         )
         for part in parts:
             part.start()
-        retention = settings.CHAT.log_retention_hours * 3600
-        self._tidying = asyncio.create_task(tidy_forever(self.pool, retention), name="retention")
+        chat = settings.CHAT
+        retention = chat.log_retention_hours * 3600
+        cached = Bounds(chat.cache_hours * 3600, chat.cache_bytes)
+        tidying = tidy_forever(self.pool, retention, cached)
+        self._tidying = asyncio.create_task(tidying, name="retention")
 
     async def stop(self, grace_seconds: float | None = None, *, has_peers: bool = False) -> None:
         """Drain: take nothing new, let what runs finish within the grace, end the rest.
@@ -128,6 +134,18 @@ class Engine:
             case Removed(conversation_id=conversation_id):
                 self.dispatcher.abandon(conversation_id)
         self.audience.tell(notice)
+
+
+def _cache_policy() -> Policy | None:
+    chat = settings.CHAT
+    if chat.cache == "off":
+        return None
+    return Policy(
+        scope=chat.cache,
+        models=frozenset(chat.cache_models),
+        seconds=chat.cache_hours * 3600,
+        answer_bytes=chat.cache_answer_bytes,
+    )
 
 
 _engines: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Future[Engine]] = WeakKeyDictionary()

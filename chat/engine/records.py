@@ -68,6 +68,7 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     successor_id: str | None = None
     provider: str
     switches: Sequence[Mapping[str, Any]] = ()
+    cache: str = ""
 
 
 # Joined, not asked in sub-selects: when another start held the row, Postgres checks the conditions
@@ -162,7 +163,7 @@ WITH mine AS (
     UPDATE chat_response
        SET status = %(status)s, incomplete_reason = %(reason)s, error = %(error)s,
            receipt = %(receipt)s, successor_id = %(successor_id)s,
-           provider = %(provider)s, switches = %(switches)s,
+           provider = %(provider)s, switches = %(switches)s, cache = %(cache)s,
            input_tokens = %(input_tokens)s, cached_tokens = %(cached_tokens)s,
            output_tokens = %(output_tokens)s, reasoning_tokens = %(reasoning_tokens)s,
            usage_estimated = %(usage_estimated)s,
@@ -261,6 +262,7 @@ async def finish(connection: Connection, closing: Closing) -> bool | None:
         "successor_id": closing.successor_id,
         "provider": closing.provider,
         "switches": Jsonb(list(closing.switches)),
+        "cache": closing.cache,
         "input_tokens": usage["input_tokens"],
         "cached_tokens": usage["input_tokens_details"]["cached_tokens"],
         "output_tokens": usage["output_tokens"],

@@ -1,4 +1,5 @@
-"""What happens to the log after the end: folded into few rows, dropped after its time.
+"""What happens to the log after the end: folded into few rows, dropped after its time. What else is
+kept for a time goes with it.
 
 One process at a time does it, whoever gets the advisory lock.
 """
@@ -7,6 +8,8 @@ import asyncio
 import logging
 
 from chat.database import Pool
+from chat.engine import cached_answers
+from chat.engine.cached_answers import Bounds
 from chat.engine.pulse import UNREACHABLE
 
 logger = logging.getLogger(__name__)
@@ -58,7 +61,10 @@ _FORGET = "DELETE FROM chat_receivedevent WHERE created_at < now() - make_interv
 
 
 async def tidy(
-    pool: Pool, retention_seconds: float, fold_after_seconds: float = FOLD_AFTER_SECONDS
+    pool: Pool,
+    retention_seconds: float,
+    fold_after_seconds: float = FOLD_AFTER_SECONDS,
+    cached: Bounds | None = None,
 ) -> int:
     """Fold, drop and forget, unless another process is at it. Returns how many rows it made."""
     async with pool.connection() as connection, connection.transaction():
@@ -69,18 +75,20 @@ async def tidy(
         await connection.execute(_DROP, (retention_seconds,))
         await connection.execute(_ORPHANS)
         await connection.execute(_FORGET, (RECEIVED_HOURS,))
+        if cached is not None:
+            await cached_answers.tidy(connection, cached)
         asked = {"after": fold_after_seconds, "size": FOLDED_BYTES, "most": FOLDED_AT_ONCE}
         cursor = await connection.execute(_FOLD, asked)
         return cursor.rowcount
 
 
-async def tidy_forever(pool: Pool, retention_seconds: float) -> None:
+async def tidy_forever(pool: Pool, retention_seconds: float, cached: Bounds) -> None:
     while True:
         await asyncio.sleep(EVERY_SECONDS)
         try:
             folded = FOLDED_AT_ONCE
             while folded >= FOLDED_AT_ONCE:
-                folded = await tidy(pool, retention_seconds)
+                folded = await tidy(pool, retention_seconds, cached=cached)
         except UNREACHABLE as error:
             logger.warning("Postgres is away, the log waits: %s", error)
         except Exception:

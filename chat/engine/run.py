@@ -169,6 +169,7 @@ class Run:
             ending=ending,
             provider=self.answer.answering.provider,
             switches=self.answer.answering.switches,
+            cache=self.answer.answering.cache,
         )
 
     def usage(self) -> dict[str, Any]:

@@ -177,6 +177,7 @@ class Succession:
             successor_id=successor.response_id if successor else None,
             provider=answer.answering.provider,
             switches=answer.answering.switches,
+            cache=answer.answering.cache,
         )
 
     def _without_output(self, run: Run, ending: Ending) -> Ending:

@@ -4,6 +4,7 @@ Must not know about sockets, providers or the wire.
 """
 
 from chat.models.accounts import ApiKey, User
+from chat.models.cache import CachedAnswer
 from chat.models.conversations import SEARCHED_CHARS, Conversation, Item, Response
 from chat.models.engine import Intent, Lease, Log
 from chat.models.talk import Feedback, ReceivedEvent, WaitingPrompt
@@ -11,6 +12,7 @@ from chat.models.talk import Feedback, ReceivedEvent, WaitingPrompt
 __all__ = [
     "SEARCHED_CHARS",
     "ApiKey",
+    "CachedAnswer",
     "Conversation",
     "Feedback",
     "Intent",

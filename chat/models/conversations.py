@@ -91,6 +91,12 @@ class Response(models.Model):
         db_default=[],
         help_text="Providers that failed before, and who took over: from, to, reason, at.",
     )
+    cache = models.CharField(
+        max_length=8,
+        blank=True,
+        db_default="",
+        help_text="Whether its answer was found in the cache: hit, miss, or nobody looked.",
+    )
     request = models.JSONField(default=dict, db_default={}, help_text="What was asked, less input.")
     metadata = models.JSONField(default=dict, blank=True, db_default={})
     error = models.JSONField(null=True, blank=True, help_text="code and message, for the client.")

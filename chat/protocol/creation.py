@@ -32,6 +32,7 @@ class _Extras(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     root: bool = False
     on_disconnect: str = "continue"
+    cache: bool | None = None
 
 
 class _Tool(msgspec.Struct, frozen=True):
@@ -203,6 +204,9 @@ def _request(fields: _Body) -> dict[str, Any]:
         request["tool_choice"] = choice
     if fields.text is not None:
         request["text"] = _text(fields.text)
+    if fields.interject is not None and fields.interject.cache is not None:
+        # With the settings that a successor inherits, and whoever runs it reads.
+        request["interject"] = {"cache": fields.interject.cache}
     if fields.truncation not in (None, "auto", "disabled"):
         raise BadRequest(
             "invalid_value",

@@ -95,11 +95,16 @@ class Finish(msgspec.Struct, frozen=True, gc=False):
 
 
 class ProviderChosen(msgspec.Struct, frozen=True, gc=False):
-    """Who answers from here on. `before` failed, with the code `reason`; None: it is the first."""
+    """Who answers from here on. `before` failed, with the code `reason`; None: it is the first.
+
+    `cache`: whether the answer was found in the cache, `hit` or `miss`, and `name` gave it once;
+    None: nobody looked.
+    """
 
     name: str
     before: str | None = None
     reason: str | None = None
+    cache: str | None = None
 
 
 Delta = (

@@ -15,6 +15,12 @@ from chat.protocol.items import Item
 
 CHARS_A_TOKEN = 4  # The usual rule of thumb for English; only estimates rest on it.
 
+# Whether an answer came from the cache, as the wire and the table have it. `unused`: it was asked
+# for, and nobody looked; the table does not have that.
+CACHE_HIT = "hit"
+CACHE_MISS = "miss"
+CACHE_UNUSED = "unused"
+
 _encoder = msgspec.json.Encoder()
 encode_json = _encoder.encode
 
@@ -78,10 +84,12 @@ def response_object(
     ending: Ending | None = None,
     provider: str | None = None,
     switches: Sequence[Mapping[str, Any]] = (),
+    cache: str = "",
 ) -> dict[str, Any]:
     """A response as every transport shows it, with all the fields that the schema requires.
 
-    `provider`: who answered, where that is settled. `switches`: who took over from whom.
+    `provider`: who answered, where that is settled. `switches`: who took over from whom. `cache`:
+    whether the answer was found there; empty: nobody looked.
     """
     completed = ending is not None and ending.status == lifecycle.COMPLETED
     response: dict[str, Any] = {
@@ -114,9 +122,17 @@ def response_object(
             response["interject"]["provider"] = provider
         if switches:
             response["interject"]["switches"] = switches
+        if ending is not None and (cache or cache_wish(info)):
+            response["interject"]["cache"] = cache or CACHE_UNUSED
     if info.request.get("user") is not None:
         response["user"] = info.request["user"]
     return response
+
+
+def cache_wish(info: ResponseInfo) -> bool | None:
+    """Whether the prompt asked for the cache, or for none. None: it left that to the service."""
+    wish: bool | None = info.request.get("interject", {}).get("cache")
+    return wish
 
 
 def usage_object(usage: Usage | None, input_chars: int, output_chars: int) -> dict[str, Any]:

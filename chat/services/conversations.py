@@ -35,6 +35,7 @@ _DELETE = (
     " AND conversation_id = %(id)s",
     "DELETE FROM chat_feedback USING chat_response"
     " WHERE chat_feedback.response_id = chat_response.id AND conversation_id = %(id)s",
+    "DELETE FROM cached_answer WHERE conversation_id = %(id)s",
     "DELETE FROM chat_item WHERE conversation_id = %(id)s",
     "DELETE FROM chat_waitingprompt WHERE conversation_id = %(id)s",
     "DELETE FROM chat_response WHERE conversation_id = %(id)s",

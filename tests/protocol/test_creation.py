@@ -100,3 +100,18 @@ def test_a_refusal_quotes_only_a_little(fields: dict[str, Any]):
         request_of(**fields)
     assert len(refusal.value.message) < 300
     assert len(refusal.value.param or "") < 200
+
+
+@pytest.mark.parametrize("wish", [True, False])
+def test_a_wish_about_the_cache_is_kept_with_what_was_asked(wish: bool):
+    assert request_of(interject={"cache": wish}) == {"interject": {"cache": wish}}
+
+
+def test_who_leaves_the_cache_to_the_service_says_nothing_of_it():
+    assert request_of(interject={"cache": None}) == request_of(interject={}) == {}
+
+
+def test_a_wish_about_the_cache_is_yes_or_no():
+    with pytest.raises(BadRequest) as refused:
+        request_of(interject={"cache": "everyone"})
+    assert refused.value.param == "interject.cache"
