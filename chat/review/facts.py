@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from chat.models import Response
+from chat.protocol.events import CACHE_HIT, CACHE_MISS
 from chat.review.plain import one_line
+
+CACHE = {CACHE_HIT: "answered from it", CACHE_MISS: "asked upstream"}
 
 
 class Fact(NamedTuple):
@@ -14,7 +17,7 @@ class Fact(NamedTuple):
 
 
 def facts_of(response: Response) -> list[Fact]:
-    """Tokens, times, speed and failovers: those that are known."""
+    """Tokens, times, speed, failovers and the cache: those that are known."""
     found = [
         ("input", _input_tokens(response)),
         ("output", _output_tokens(response)),
@@ -22,6 +25,7 @@ def facts_of(response: Response) -> list[Fact]:
         ("took", seconds_between(response.created_at, response.ended_at)),
         ("speed", _speed(response)),
         ("taken over", _switches(response)),
+        ("cache", CACHE.get(response.cache, "")),
     ]
     return [Fact(name, value) for name, value in found if value]
 

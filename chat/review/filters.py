@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from chat.models import Feedback, Response
 from chat.protocol import lifecycle
+from chat.protocol.events import CACHE_HIT, CACHE_MISS
 
 # Models and error codes on offer are those seen lately: reading all responses would take seconds.
 LATELY = 2_000
@@ -135,6 +136,17 @@ class ResponseSwitchFilter(Filter):
 
     def condition(self, value: str) -> Q:
         return ~Q(switches=[])
+
+
+class ResponseCacheFilter(Filter):
+    title = "cache"
+    parameter_name = "cache"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [(CACHE_HIT, "answered from it"), (CACHE_MISS, "asked upstream")]
+
+    def condition(self, value: str) -> Q:
+        return Q(cache=value)
 
 
 class ResponseStatusFilter(Filter):

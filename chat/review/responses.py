@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from chat.models import Response
 from chat.review import badges, facts, links
 from chat.review.filters import (
+    ResponseCacheFilter,
     ResponseErrorFilter,
     ResponseModelFilter,
     ResponseProviderFilter,
@@ -34,6 +35,7 @@ class ResponseAdmin(ReviewAdmin):
         ResponseModelFilter,
         ResponseProviderFilter,
         ResponseSwitchFilter,
+        ResponseCacheFilter,
     )
     list_select_related = ("created_by", "conversation")
     # Live ones, which have not ended, come first; an index has this order.

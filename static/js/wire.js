@@ -35,6 +35,7 @@
  *   error: {code: string, message: string} | null, reason: string | null,
  *   usage: {output_tokens: number, [field: string]: any} | null,
  *   receipt: {[field: string]: any} | null, switches: Switch[],
+ *   cache: string,
  * }} Response
  */
 

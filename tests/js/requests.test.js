@@ -161,13 +161,16 @@ test("an answer is made again beside the first, from the same input", () => {
   give(session, events.slice(5));
   const response = /** @type {any} */ (session.responses.get("resp_1"));
   const [frame] = say.regenerate(session, response, "m");
-  assert.deepEqual(frame.interject, { root: true });
+  assert.deepEqual(frame.interject, { root: true, cache: false }, "another answer is wanted");
   assert.equal(frame.conversation, "conv_1");
   assert.deepEqual(frame.input, [{ type: "message", role: "user", content: [{ type: "input_text", text: "Hi" }] }]);
   give(session, service.answer("resp_2", { parent: "resp_1", texts: [["x"]] }));
   const [second] = say.regenerate(session, /** @type {any} */ (session.responses.get("resp_2")), "m");
   assert.equal(second.previous_response_id, "resp_1");
   assert.equal(second.conversation, undefined);
+  assert.deepEqual(second.interject, { cache: false });
+  const [third] = say.again(session, /** @type {any} */ (session.outbox.get(second.event_id)), "m");
+  assert.deepEqual(third.interject, { cache: false });
 });
 
 test("an input of which the beginning is shown is answered again by reference", () => {

@@ -58,6 +58,18 @@ def test_a_response_is_found_by_who_answered_and_whether_another_had_failed(
         assert links.transcript(talk.id, not_there.pk) not in found
 
 
+def test_a_response_is_found_by_whether_the_cache_answered(look: Look, owner: User):
+    talk = Talk(owner)
+    hit, miss, plain = (
+        links.transcript(talk.id, talk.respond(cache=cache, model="of-cache").pk)
+        for cache in ("hit", "miss", "")
+    )
+    for value, there, not_there in (("hit", hit, miss), ("miss", miss, hit)):
+        found = look(f"{RESPONSES}?model=of-cache&cache={value}").links()
+        assert there in found
+        assert not {not_there, plain} & set(found)
+
+
 def test_live_responses_stand_before_those_that_have_ended(look: Look, owner: User):
     talk = Talk(owner, "live and dead")
     live = talk.respond(status=lifecycle.IN_PROGRESS, model="only-here")

@@ -85,6 +85,15 @@ def test_who_took_over_from_whom_is_told(look: Look, owner: User):
     assert "taken over from first (rate_limit_exceeded)" in words
 
 
+def test_whether_the_cache_answered_is_told(look: Look, owner: User):
+    talk = Talk(owner)
+    talk.respond("x", cache="hit")
+    assert "cache answered from it" in look(links.transcript(talk.id)).words
+    other = Talk(owner)
+    other.respond("x")
+    assert "cache" not in look(links.transcript(other.id)).words
+
+
 def test_an_error_is_told_with_its_code_and_message(look: Look, owner: User):
     error = {"code": "rate_limit_exceeded", "message": "Wait for 20 seconds."}
     talk = Talk(owner)

@@ -14,10 +14,11 @@ import { isLive } from "./transcript.js";
 /** @typedef {import("./outbox.js").Entry} Entry */
 
 /**
- * @typedef {{text: string, model: string, input?: any, parent?: string | null, after?: string}} Prompt
+ * @typedef {{text: string, model: string, input?: any, parent?: string | null, after?: string,
+ *   afresh?: boolean}} Prompt
  *   `input` where it is more than the text; `parent`: the response to answer after, null to start
  *   anew, undefined for the end of the branch that is shown; `after`: the response whose end it is
- *   held for
+ *   held for; `afresh`: an answer that was given before is not wanted
  */
 
 /**
@@ -27,13 +28,14 @@ import { isLive } from "./transcript.js";
  * @param {Prompt} prompt
  * @returns {Frame[]}
  */
-export function createFrame(session, { text, model, input = text, parent = branchedFrom(session), after = "" }) {
+export function createFrame(session, { text, model, input = text, parent = branchedFrom(session), after = "", afresh = false }) {
   /** @type {Frame & {event_id: string}} */
   const frame = { type: "response.create", event_id: session.newId(), input };
   if (model) frame.model = model;
   if (parent) frame.previous_response_id = parent;
   else frame.conversation = session.conversation.id;
   if (parent === null) frame.interject = { root: true };
+  if (afresh) frame.interject = { ...frame.interject, cache: false };
   return say(session, "prompt", frame, { text, model, target: parent ?? "", after, state: after ? "held" : "waiting" });
 }
 
@@ -85,7 +87,7 @@ export function steer(session, response, { text, model }) {
 export function regenerate(session, response, model) {
   const items = response.items.filter(({ direction }) => direction === "input");
   const input = items.map(({ source }) => (isCut(source) ? reference(source) : bare(source)));
-  return createFrame(session, { text: "", input, model, parent: response.parent });
+  return createFrame(session, { text: "", input, model, parent: response.parent, afresh: true });
 }
 
 /** @param {any} item of which the beginning is known only */
@@ -169,7 +171,8 @@ export function again(session, entry, model) {
   const { input, interject } = entry.frame;
   const branch = entry.kind === "prompt" && entry.target ? entry.target : undefined;
   const parent = interject?.root ? null : branch;
-  return createFrame(session, { text: entry.text, model, input, parent });
+  const afresh = interject?.cache === false;
+  return createFrame(session, { text: entry.text, model, input, parent, afresh });
 }
 
 /** @param {Session} session @returns {Frame[]} */

@@ -32,6 +32,7 @@ export function readResponse(wire) {
     usage: null,
     receipt: null,
     switches: [],
+    cache: "",
   };
   updateResponse(response, wire);
   for (const item of wire.interject?.input ?? []) placeItem(response, readItem(item, "input"));
@@ -47,6 +48,7 @@ function updateResponse(response, wire) {
   response.origin = wire.interject ?? response.origin;
   response.receipt = wire.interject?.receipt ?? response.receipt;
   response.switches = wire.interject?.switches ?? response.switches;
+  response.cache = wire.interject?.cache ?? response.cache;
 }
 
 /**

@@ -3,6 +3,7 @@
 import { html, nothing, repeat } from "../../dist/lit.js";
 import { isLive, itemText } from "../state/transcript.js";
 import { inputText, isCut } from "../wire.js";
+import { cached } from "./cached.js";
 import { ending } from "./ending.js";
 import { ICONS } from "./icons.js";
 import { switched } from "./switched.js";
@@ -27,7 +28,8 @@ export function turn(chat, response, { siblings, isLast, steers }) {
       data-status=${response.status} aria-busy=${isLive(response)}>
       <h2 class="visually-hidden">Answer</h2>
       ${repeat(outputs, ({ id }) => id, (item) => output(response, item))}
-      ${thinking(response, outputs)} ${switched(response)} ${ending(chat, response, isLast)}
+      ${thinking(response, outputs)} ${switched(response)} ${cached(response)}
+      ${ending(chat, response, isLast)}
       ${toolbar(chat, response, siblings, isLast)}
     </article>
     ${steers.map((entry) => unsettled(chat, entry))}
