@@ -18,7 +18,9 @@ from chat.protocol.deltas import (
     TextDelta,
     ToolCallDelta,
     Usage,
+    WholeItem,
 )
+from chat.protocol.items import REASONING
 
 WHOLE = frozenset({"stop", "tool_calls"})
 # Enough to be a stream that can be stopped, few enough to be quick: each waits for a beat of the
@@ -72,7 +74,7 @@ class Recording:
         if isinstance(delta, Finish):
             self._finish = delta.reason
         self._room -= weight(delta)
-        if self._room < 0 or isinstance(delta, RefusalDelta):
+        if self._room < 0 or not _may_be_kept(delta):
             self._is_good = False
             self._deltas, self._like = [], []
             return
@@ -88,10 +90,19 @@ class Recording:
 
 
 def weight(delta: Delta) -> int:
-    """Characters of a delta's text."""
-    if isinstance(delta, TextDelta | ReasoningDelta | RefusalDelta):
+    """Characters of a delta, roughly."""
+    if isinstance(delta, TextDelta | ReasoningDelta):
         return len(delta.text)
-    return len(delta.arguments) if isinstance(delta, ToolCallDelta) else 0
+    if isinstance(delta, ToolCallDelta):
+        return len(delta.arguments)
+    return 0 if isinstance(delta, Finish | Usage) else len(msgspec.json.encode(delta))
+
+
+def _may_be_kept(delta: Delta) -> bool:
+    """Not refusals; nor items of hosted tools, which may name what only their server holds."""
+    if isinstance(delta, WholeItem):
+        return delta.item.get("type") == REASONING
+    return not isinstance(delta, RefusalDelta)
 
 
 def _continues(first: Delta, delta: Delta) -> bool:
@@ -155,7 +166,7 @@ def pieces(answer: KeptAnswer) -> Iterator[list[Delta]]:
     piece: list[Delta] = []
     room = most_chars
     for delta in _split(answer.deltas, most_chars):
-        if weight(delta) > room:
+        if piece and weight(delta) > room:
             yield piece
             piece, room = [], most_chars
         piece.append(delta)
@@ -165,14 +176,13 @@ def pieces(answer: KeptAnswer) -> Iterator[list[Delta]]:
 
 def _split(deltas: Iterable[Delta], most_chars: int) -> Iterator[Delta]:
     for delta in deltas:
-        if weight(delta) <= most_chars:
-            yield delta
-        elif isinstance(delta, ToolCallDelta):
+        if weight(delta) > most_chars and isinstance(delta, ToolCallDelta):
             for place in range(0, len(delta.arguments), most_chars):
                 name = None if place else delta.name
                 arguments = delta.arguments[place : place + most_chars]
                 yield ToolCallDelta(delta.index, None, name, arguments)
-        else:
-            assert isinstance(delta, TextDelta | ReasoningDelta)
+        elif isinstance(delta, _TEXTS):
             for place in range(0, len(delta.text), most_chars):
                 yield type(delta)(delta.text[place : place + most_chars])
+        else:
+            yield delta

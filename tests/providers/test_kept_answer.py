@@ -7,15 +7,21 @@ import pytest
 
 from chat.protocol.coalescer import Coalescer
 from chat.protocol.deltas import (
+    Annotation,
     Citation,
     Delta,
     Finish,
+    ItemEnd,
+    Logprobs,
+    PartEnd,
+    Phase,
     ProviderChosen,
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
     ToolCallDelta,
     Usage,
+    WholeItem,
 )
 from chat.providers.kept_answer import (
     LEAST_PIECE_CHARS,
@@ -72,6 +78,12 @@ ANSWERS: dict[str, list[list[Delta]]] = {
         [TextDelta("Done?"), Finish("tool_calls")],
     ],
     "a call without arguments": [[ToolCallDelta(0, "a", "look", ""), Finish("tool_calls")]],
+    "items": [
+        [WholeItem({"type": "reasoning", "summary": [], "encrypted_content": "sealed"}, 6)],
+        [Phase("final_answer"), TextDelta("One."), Logprobs([{"token": "One."}]), PartEnd()],
+        [Annotation({"type": "url_citation", "url": "https://a.example"}), TextDelta("Two.")],
+        [ItemEnd("completed", {"phase": "final_answer"}), STOP],
+    ],
     "odd characters": [[TextDelta('\ufffd"\\\u2028é'), TextDelta("👩‍🚀\n\t"), STOP]],
     "much": [[TextDelta(f"{n} " * 500)] for n in range(100)] + [[STOP, Usage(5, 6)]],
 }  # fmt: skip
@@ -81,6 +93,13 @@ ANSWERS: dict[str, list[list[Delta]]] = {
 def test_it_is_said_again_as_it_was_said(name: str):
     answer = recorded(*ANSWERS[name])
     assert said(again(answer)) == said(ANSWERS[name])
+
+
+def test_no_piece_is_empty():
+    """Who reads looks at the first delta of each."""
+    large = WholeItem({"type": "reasoning", "summary": [], "encrypted_content": "x" * 9_000}, 9_000)
+    for batches in (*ANSWERS.values(), [[large], [TextDelta("x" * 5_000)], [STOP]]):
+        assert all(again(recorded(*batches)))
 
 
 def test_calls_have_other_ids_each_time():
@@ -125,6 +144,7 @@ NOT_WORTH_IT: dict[str, list[Delta]] = {
     "filtered": [TextDelta("x"), Finish("content_filter")],
     "refused": [RefusalDelta("No."), STOP],
     "refused after a word": [TextDelta("x"), RefusalDelta("No."), STOP],
+    "with a hosted tool": [WholeItem({"type": "computer_call", "call_id": "a"}, 9), *WELL],
     "without an end": [TextDelta("x")],
     "empty": [Usage(1, 0), STOP],
     "silent": [],
