@@ -6,8 +6,8 @@ asked. Two who ask the same at the same time may both ask upstream; the later an
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -122,7 +122,8 @@ class _Cached:
         if key is not None:
             found = await self._caching.find(self._policy, key, self._response_id)
         if found is not None:
-            yield _said_again(found)
+            async with aclosing(_said_again(found)) as batches:
+                yield batches
             return
         async with self._provider.stream(request) as batches:
             recording = Recording(self.name, self._policy.answer_bytes)
@@ -143,7 +144,7 @@ class _Cached:
             self._caching.keep(self._policy, key, self._response_id, answer)
 
 
-async def _said_again(answer: KeptAnswer) -> Batches:
+async def _said_again(answer: KeptAnswer) -> AsyncGenerator[Sequence[Delta], None]:
     yield [ProviderChosen(answer.provider, cache=CACHE_HIT)]
     for piece in kept_answer.pieces(answer):
         yield piece

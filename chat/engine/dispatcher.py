@@ -50,7 +50,8 @@ class Dispatcher:
     """The runs of this process. `hosted`: those that are not stored.
 
     `vital` is the pool for what must not wait behind readers. `concurrency`: how many stored
-    responses the process runs; None: every one that it takes. 0: none, others do.
+    responses the process runs; None: every one that it takes. 0: none, others do. `cache`: who uses
+    the cache of answers; None: nobody.
 
     `conclude` writes a run's end and starts what follows it; `leftovers` sees to intents
     whose response has ended. Both belong to `Succession`, which begins successors by itself.

@@ -303,3 +303,16 @@ async def test_who_took_over_from_whom_is_said_under_the_answer(fed: Chat, feed:
     feed.end("resp_1", "Here.")
     await fed.ends()
     await expect(note).to_have_count(1)
+
+
+async def test_an_answer_from_the_cache_says_so_and_answer_again_wants_another(
+    fed: Chat, feed: Feed
+) -> None:
+    await feed.begin("resp_1")
+    feed.say("resp_1", "As before.")
+    ended = {"id": "resp_1", "status": "completed", "interject": {"cache": "hit"}}
+    feed.event("resp_1", "response.completed", response=ended)
+    await expect(fed.page.locator("article.answer .cached")).to_have_text("From the cache")
+    await fed.button("Answer again").click()
+    await feed.heard(lambda: len(feed.prompts()) == 2)
+    assert feed.prompts()[1]["interject"] == {"root": True, "cache": False}
