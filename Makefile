@@ -31,8 +31,12 @@ cluster: $(VENV)/dev static/dist/made ## The same as several processes behind on
 
 .PHONY: test
 test: $(VENV)/dev static/dist/made ## Run the tests; ARGS go to pytest
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --ignore=tests/faults $(ARGS)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" node --test "tests/js/*.test.js"
+
+.PHONY: faults
+faults: $(VENV)/dev static/dist/made ## Kill, freeze and cut off what the service is made of (minutes)
+	@$(BIN)/python -m pytest tests/faults $(ARGS)
 
 .PHONY: test-browser
 test-browser: $(VENV)/dev static/dist/made ## Run the tests that need a Chromium, which has to be there

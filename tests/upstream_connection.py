@@ -159,7 +159,7 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.write(piece)
         if self._seen is not None:
-            self._seen.bytes_sent += len(piece)
+            self._seen.wrote(piece)
         await self._writable.wait()
         # A client in this loop reads each piece by itself: cuts are cuts.
         for _ in range(TURNS_TO_BE_READ):

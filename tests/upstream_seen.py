@@ -20,6 +20,7 @@ class Seen:
         self.body = body
         self.arrived_at = NOW()
         self.bytes_sent = 0
+        self.written: list[bytes] = []
         self.answered_at: float | None = None
         self.closed_at: float | None = None
         self._answered = Gate("the end of the answer")
@@ -42,6 +43,15 @@ class Seen:
                     return content
                 return "\n".join(part.get("text", "") for part in content)
         return ""
+
+    def wrote(self, piece: bytes) -> None:
+        self.bytes_sent += len(piece)
+        self.written.append(piece)
+
+    @property
+    def said(self) -> str:
+        """The text of the answer so far (Chat Completions): what a client may have at most."""
+        return "".join(map(_text_of, self.written))
 
     @property
     def is_open(self) -> bool:
@@ -75,3 +85,12 @@ class Seen:
     def _when(moment: float | None) -> float:
         assert moment is not None
         return moment
+
+
+def _text_of(piece: bytes) -> str:
+    """What one event says; nothing if it is none, or only a part of one."""
+    try:
+        (choice,) = json.loads(piece.removeprefix(b"data: "))["choices"]
+        return choice["delta"].get("content") or ""
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -1,13 +1,26 @@
-"""A whole installation of processes that can be killed: web processes, workers, Redis."""
+"""A whole installation of processes that can be hurt, one for each module, mended for each test."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
+from django.db import connections
 
+from chat.models import Conversation
+from tests.faults import vitals
 from tests.faults.cluster import Cluster
-from tests.infra.services import redis_server
+from tests.faults.page import Page
+from tests.faults.redis_process import RedisProcess
+from tests.service import Account
 from tests.upstream import Upstream
 from tests.wire.lines import Model
+
+
+@pytest.fixture(autouse=True)
+def own_connection(database) -> Iterator[None]:
+    """The test's own session of Postgres does not outlive it: the next one's may be ended."""
+    yield
+    connections.close_all()
 
 
 @pytest.fixture
@@ -15,8 +28,54 @@ def model(upstream: Upstream) -> Model:
     return Model(upstream)
 
 
-@pytest.fixture
-def cluster(database, upstream: Upstream) -> Iterator[Cluster]:
-    """Two web processes and two workers, of this test alone."""
-    with redis_server() as port, Cluster(upstream.base_url, port).running() as running:
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisProcess]:
+    running = RedisProcess().start()
+    yield running
+    running.thaw()
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def workers(database, upstream: Upstream, redis: RedisProcess) -> Iterator[Cluster]:
+    """A web process on each server, and two workers that run what these take."""
+    with Cluster(upstream, redis).running() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def inline(database, upstream: Upstream, redis: RedisProcess) -> Iterator[Cluster]:
+    """A web process on each server, which run what they take."""
+    with Cluster(upstream, redis).running(workers=0) as running:
+        yield running
+
+
+@pytest.fixture
+def cluster(workers: Cluster) -> Iterator[Cluster]:
+    """The workers' installation, in good order; and nothing may be left of what is done to it."""
+    workers.mend()
+    yield workers
+    workers.heal()
+    asyncio.run(vitals.at_rest(workers))
+
+
+@pytest.fixture
+def pair(inline: Cluster) -> Iterator[Cluster]:
+    """The installation without workers, as above."""
+    inline.mend()
+    yield inline
+    inline.heal()
+    asyncio.run(vitals.at_rest(inline))
+
+
+@pytest.fixture
+def conversation(account: Account) -> str:
+    """The id of a new conversation of the account's."""
+    made: str = Conversation.objects.create(owner=account.user).id
+    return made
+
+
+@pytest.fixture
+def page(cluster: Cluster, account: Account, conversation: str) -> Page:
+    """The account's page with that conversation, to be opened by the test."""
+    return Page(account, cluster.doors, conversation)

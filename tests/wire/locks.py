@@ -33,6 +33,10 @@ class Holder:
                     return [row[0] for row in rows]
                 await asyncio.sleep(0.01)  # Postgres has no way to tell that somebody waits.
 
+    async def release(self) -> None:
+        """Let go of everything."""
+        await self._connection.rollback()
+
     async def turn_away(self) -> None:
         """Wait until somebody waits, and have Postgres give that statement up."""
         for pid in await self.waited_for():

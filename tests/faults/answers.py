@@ -1,0 +1,14 @@
+"""What the model says in several tests of this folder."""
+
+from collections.abc import Callable
+
+from tests.upstream import Seen
+from tests.upstream_script import HANG, Script
+
+SILENT = Script(before_head=[HANG])
+
+
+def in_turn(*scripts: Script) -> Callable[[Seen], Script]:
+    """Each time it is asked, the next of the scripts; in the end always the last."""
+    left = list(scripts)
+    return lambda _: left.pop(0) if len(left) > 1 else left[0]

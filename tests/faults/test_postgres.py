@@ -1,0 +1,126 @@
+"""Postgres goes away, is locked, is full, or takes a statement and does not answer."""
+
+import asyncio
+
+import pytest
+
+from chat.models import Conversation
+from tests.faults import postgres
+from tests.faults.cluster import LEASE_SECONDS, Cluster
+from tests.faults.oracle import judge
+from tests.faults.page import Page
+from tests.gate import Gate
+from tests.service import Account
+from tests.upstream import Upstream
+from tests.wire.lines import Model, kept
+from tests.wire.locks import holding
+
+OUTAGE_SECONDS = 20.0
+_TERMINATE = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+ WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
+def long_answer(model: Model, tokens: int = 300) -> str:
+    """A prompt whose answer takes some seconds."""
+    return f"{model.says()} say {tokens} tokens at 50/s"
+
+
+def made(account: Account) -> str:
+    """The id of another conversation."""
+    return str(Conversation.objects.create(owner=account.user).id)
+
+
+async def completes(page: Page, response_id: str) -> None:
+    assert (await page.end(response_id, 60))["status"] == "completed", page.endings
+
+
+async def test_ended_sessions_are_made_anew(
+    cluster: Cluster, page: Page, model: Model, upstream: Upstream
+):
+    async with page:
+        response_id = await page.asked(long_answer(model))
+        for word in ("20 ", "100 ", "200 "):
+            await page.reads(response_id, word)
+            await postgres.asked(_TERMINATE)
+        await completes(page, response_id)
+        await judge(upstream, page.conversation_id, [page])
+
+
+@pytest.mark.parametrize("how", ["stall", "refuse"])
+async def test_nobody_is_interrupted_by_an_outage_that_is_longer_than_a_lease(
+    cluster: Cluster, page: Page, model: Model, upstream: Upstream, how: str
+):
+    async with page:
+        response_id = await page.asked(long_answer(model))
+        await page.reads(response_id, "20 ")
+        for links in cluster.all_links:
+            getattr(links.postgres, how)()
+        await asyncio.sleep(OUTAGE_SECONDS)
+        assert response_id not in page.endings
+        for links in cluster.all_links:
+            links.postgres.heal()
+        await completes(page, response_id)
+        await judge(upstream, page.conversation_id, [page])
+
+
+async def test_a_worker_that_alone_loses_postgres_gives_up_what_others_take(
+    cluster: Cluster, page: Page, model: Model, upstream: Upstream
+):
+    async with page:
+        prompt = long_answer(model, 2_000)
+        response_id = await page.asked(prompt)
+        await page.reads(response_id, "20 ")
+        seen = await model.asked(prompt)
+        cluster.links(cluster.runner(seen)).postgres.refuse()
+        ended = await page.end(response_id)
+        assert ended["incomplete_details"] == {"reason": "interrupted"}
+        await seen.closed(30)
+        await judge(upstream, page.conversation_id, [page])
+
+
+async def test_an_answer_is_kept_once_though_postgres_was_not_heard(
+    cluster: Cluster, page: Page, model: Model, upstream: Upstream
+):
+    async with page:
+        prompt = long_answer(model)
+        response_id = await page.asked(prompt)
+        await page.reads(response_id, "20 ")
+        link = cluster.links(cluster.runner(await model.asked(prompt))).postgres
+        for word in (b" 60 ", b" 120 ", b"response.completed"):
+            await link.lose_answer_to(word).passed()
+        await completes(page, response_id)
+        await judge(upstream, page.conversation_id, [page])
+
+
+async def test_a_prompt_whose_start_was_not_heard_is_answered_once(
+    cluster: Cluster, page: Page, model: Model, upstream: Upstream
+):
+    async with page:
+        prompt = model.says("Hello")
+        lost = cluster.links(cluster.webs[0]).postgres.lose_answer_to(b"INSERT INTO chat_response")
+        response_id = await page.asked(prompt)
+        assert lost.is_open
+        await completes(page, response_id)
+        (response,) = await judge(upstream, page.conversation_id, [page])
+        assert response.asked == prompt
+
+
+async def test_a_locked_answer_holds_up_no_other(
+    cluster: Cluster, page: Page, account: Account, model: Model, upstream: Upstream
+):
+    async with page, holding() as holder:
+        gate = Gate()
+        locked = await page.asked(model.says("one ", "two ", "three", gate=gate))
+        await page.reads(locked, "two ")
+        await holder.hold("SELECT FROM lease WHERE response_id = %s FOR UPDATE", locked)
+        gate.open()
+        other = Page(account, cluster.doors, await kept(lambda: made(account)))
+        async with other:
+            await completes(other, await other.asked(model.says("at once")))
+        await asyncio.sleep(LEASE_SECONDS + 2)  # Longer than it lasts.
+        assert locked not in page.endings
+        await holder.release()
+        await completes(page, locked)
+        await judge(upstream, page.conversation_id, [page])
