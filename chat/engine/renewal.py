@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 
 from chat.database import Pool
 from chat.engine import leases
@@ -26,12 +27,20 @@ class Renewal:
         self._owner = owner
         self._runs = runs
         self._lease_seconds = lease_seconds
+        self._now = asyncio.Event()
+
+    def renew_now(self) -> None:
+        """A statement of ours held a lease for long: nobody could renew it meanwhile."""
+        self._now.set()
 
     async def repeat(self) -> None:
         loop = asyncio.get_running_loop()
         renewed_at = loop.time()
         while True:
-            await asyncio.sleep(self._lease_seconds / 3)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._lease_seconds / 3):
+                    await self._now.wait()
+            self._now.clear()
             try:
                 await self._renew()
                 renewed_at = loop.time()

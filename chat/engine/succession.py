@@ -109,6 +109,8 @@ class Succession:
                 continue
             except UNREACHABLE as error:
                 logger.warning("Postgres is away, an end waits: %s", error)
+                # The statement held the lease while it waited, perhaps for a lock: nobody renewed.
+                self._dispatcher.renew_now()
                 doubtful = True
                 await asyncio.sleep(RETRY_SECONDS)
                 continue

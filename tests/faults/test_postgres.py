@@ -16,6 +16,7 @@ from tests.wire.lines import Model, kept
 from tests.wire.locks import holding
 
 OUTAGE_SECONDS = 20.0
+LOCKED_SECONDS = 8.0  # Statements wait five for a lock, and are tried again.
 _TERMINATE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
  WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -99,7 +100,7 @@ async def test_a_prompt_whose_start_was_not_heard_is_answered_once(
 ):
     async with page:
         prompt = model.says("Hello")
-        lost = cluster.links(cluster.webs[0]).postgres.lose_answer_to(b"INSERT INTO chat_response")
+        lost = cluster.links(cluster.webs[0]).postgres.lose_answer_to(b"response.created")
         response_id = await page.asked(prompt)
         assert lost.is_open
         await completes(page, response_id)
@@ -107,20 +108,37 @@ async def test_a_prompt_whose_start_was_not_heard_is_answered_once(
         assert response.asked == prompt
 
 
-async def test_a_locked_answer_holds_up_no_other(
+async def test_a_locked_lease_holds_up_no_other_answer(
     cluster: Cluster, page: Page, account: Account, model: Model, upstream: Upstream
 ):
+    gate = Gate()
     async with page, holding() as holder:
-        gate = Gate()
         locked = await page.asked(model.says("one ", "two ", "three", gate=gate))
         await page.reads(locked, "two ")
         await holder.hold("SELECT FROM lease WHERE response_id = %s FOR UPDATE", locked)
         gate.open()
-        other = Page(account, cluster.doors, await kept(lambda: made(account)))
-        async with other:
+        async with Page(account, cluster.doors, await kept(lambda: made(account))) as other:
             await completes(other, await other.asked(model.says("at once")))
-        await asyncio.sleep(LEASE_SECONDS + 2)  # Longer than it lasts.
+        await asyncio.sleep(LEASE_SECONDS / 2)  # In which no lease lapses.
         assert locked not in page.endings
         await holder.release()
         await completes(page, locked)
+        await judge(upstream, page.conversation_id, [page])
+
+
+@pytest.mark.parametrize("table", ["chat_response", "chat_conversation"])
+async def test_an_end_that_is_locked_out_for_longer_than_a_lease_is_written_by_its_owner(
+    cluster: Cluster, page: Page, model: Model, upstream: Upstream, table: str
+):
+    gate = Gate()
+    async with page, holding() as holder:
+        response_id = await page.asked(model.says("one ", "two", gate=gate))
+        await page.reads(response_id, "one ")
+        where = {"chat_response": response_id, "chat_conversation": page.conversation_id}[table]
+        await holder.hold(f"SELECT FROM {table} WHERE id = %s FOR UPDATE", where)
+        gate.open()
+        await holder.waited_for()
+        await asyncio.sleep(LOCKED_SECONDS)
+        await holder.release()
+        await completes(page, response_id)
         await judge(upstream, page.conversation_id, [page])
