@@ -26,6 +26,9 @@ SILENT_PEER = {
     "keepalives_count": 3,
 }
 STATEMENT_TIMEOUT_MS = 30_000
+# The pool waits twice as long before each try to connect. Left alone, it would stay away from a
+# Postgres that is back for as long again as that was gone; given up and begun anew, for a second.
+RECONNECT_SECONDS = 2.0
 
 
 class Pool(AsyncConnectionPool[Connection]):
@@ -71,10 +74,16 @@ def make_pool(max_size: int | None = None) -> Pool:
         max_size=max_size or settings.CHAT.pool_size,
         timeout=10,
         max_idle=300,
+        reconnect_timeout=RECONNECT_SECONDS,
+        reconnect_failed=_try_again,
         name="interject",
         open=False,
         configure=_configure,
     )
+
+
+async def _try_again(pool: AsyncConnectionPool[Connection]) -> None:
+    await pool.check()  # Which has it grow again.
 
 
 def _connection_parameters() -> dict[str, Any]:
