@@ -26,8 +26,8 @@ LOOK_SECONDS = 1.0
 # Of those who begin to follow at the same time, one question is asked.
 SEEK_SECONDS = 0.005
 # Responses that ended this long before the last look are looked at again: clocks and commits are
-# not ordered alike.
-OVERLAP_SECONDS = 5.0
+# not ordered alike, and an end may wait five seconds for a lock when it is dated already.
+OVERLAP_SECONDS = 10.0
 
 _LOOK = """
 SELECT response.conversation_id, response.id, response.status, response.connection_ids,

@@ -154,7 +154,13 @@ _STARTS = {
     for waited in (False, True)
 }
 
-_FINISH = """
+# When it ended by the clock of the process, as its last event says; unless that clock is wrong, or
+# the end had to wait for Postgres. Viewers are told of what ended lately: it must be dated so.
+_ENDED_AT = """
+CASE WHEN abs(extract(epoch FROM clock_timestamp())::float8 - %(ended_at)s::float8) < 2.0
+     THEN to_timestamp(%(ended_at)s::float8) ELSE clock_timestamp() END
+"""
+_FINISH = f"""
 WITH mine AS (
     SELECT response_id FROM lease
      WHERE response_id = %(id)s AND owner = %(owner)s AND attempt = %(attempt)s
@@ -168,7 +174,7 @@ WITH mine AS (
            output_tokens = %(output_tokens)s, reasoning_tokens = %(reasoning_tokens)s,
            usage_estimated = %(usage_estimated)s,
            first_delta_at = to_timestamp(%(first_delta_at)s),
-           ended_at = to_timestamp(%(ended_at)s), last_number = %(last_number)s
+           ended_at = {_ENDED_AT}, last_number = %(last_number)s
       FROM mine WHERE chat_response.id = mine.response_id
     RETURNING conversation_id
 ), logged AS (
