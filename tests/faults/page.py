@@ -8,7 +8,7 @@ hole or a double.
 import asyncio
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import cycle, islice
 from types import TracebackType
@@ -23,20 +23,27 @@ from tests.service import Account
 
 SECONDS = 30
 SIGNED_OUT = 4401
-WAIT_SECONDS = (0.05, 0.3)  # Before it connects again; a page's own are longer.
-HANDSHAKE_SECONDS = 3.0
+FIRST_WAIT_SECONDS = 0.2  # Before it connects again; each time twice as long, half of it chance.
+LONGEST_WAIT_SECONDS = 15.0
+HANDSHAKE_SECONDS = 4.0  # A page's own is 9.
 ALIVE_SECONDS = 3.0  # A connection that is silent for longer, though asked, is given up.
 ACKNOWLEDGED_AT_ONCE = 8
 
 
 class Page(Screen):
     """One tab. `doors` are the addresses of the web processes; it begins with the `first`.
+    `headers` sign it in, if not the account's key.
 
     `refusals` are the errors that came, `said` the frames that have no final answer yet.
     """
 
     def __init__(
-        self, account: Account, doors: Sequence[str], conversation_id: str, first: int = 0
+        self,
+        account: Account,
+        doors: Sequence[str],
+        conversation_id: str,
+        first: int = 0,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.conversation_id = conversation_id
@@ -45,12 +52,13 @@ class Page(Screen):
         self.connections = 0
         self.is_ready = self.is_removed = self.is_signed_out = False
         self.close_codes: list[int] = []
-        self._headers = {"Authorization": f"Bearer {account.key}"}
+        self._headers = headers or {"Authorization": f"Bearer {account.key}"}
         self._doors = list(islice(cycle(doors), first, first + len(doors)))
         self._socket: ClientConnection | None = None
         self._life: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._unacknowledged = 0
+        self._tries = 0  # Since a connection was last good.
 
     async def __aenter__(self) -> "Page":
         self._life = asyncio.create_task(self._live())
@@ -68,9 +76,12 @@ class Page(Screen):
 
     # --- what a person does
 
-    async def prompt(self, text: str) -> str:
+    async def prompt(self, text: str, **fields: Any) -> str:
         """Prompt, once. Returns the `event_id`; what came of it, `begun` tells."""
-        return await self._say("response.create", input=text, conversation=self.conversation_id)
+        if "event_id" in fields:  # Somebody else may have said it.
+            self.asked_again.add(fields["event_id"])
+        fields = {"input": text, "conversation": self.conversation_id, **fields}
+        return await self._say("response.create", **fields)
 
     async def cancel(self, response_id: str) -> str:
         return await self._say("interject:cancel", response_id=response_id)
@@ -102,6 +113,10 @@ class Page(Screen):
         except TimeoutError:
             raise AssertionError(f"never saw {what or holds}: {self.frames[-3:]}") from None
 
+    async def answered(self, event_id: str) -> None:
+        """Wait until what was said is taken, or refused."""
+        await self.until(lambda: event_id not in self.said, "an answer to what was said")
+
     async def begun(self, event_id: str, seconds: float = SECONDS) -> str:
         """The response to a prompt of its own."""
 
@@ -115,9 +130,9 @@ class Page(Screen):
         assert response_id is not None, self.refusals
         return response_id
 
-    async def asked(self, text: str) -> str:
+    async def asked(self, text: str, **fields: Any) -> str:
         """Prompt, and wait until the response has begun. Returns its id."""
-        return await self.begun(await self.prompt(text))
+        return await self.begun(await self.prompt(text, **fields))
 
     async def reads(self, response_id: str, text: str) -> None:
         """Wait until the answer shows these words."""
@@ -133,6 +148,12 @@ class Page(Screen):
         ended = await self.end(response_id, seconds)
         assert ended["status"] == "completed", ended
 
+    async def left(self, seconds: float = SECONDS) -> None:
+        """Wait until it has gone for good."""
+        assert self._life is not None
+        async with asyncio.timeout(seconds):
+            await asyncio.wait({self._life})
+
     # --- its connection
 
     async def _live(self) -> None:
@@ -142,9 +163,14 @@ class Page(Screen):
                     await self._connect(door)
                 if self.is_signed_out:
                     return
-                await asyncio.sleep(random.uniform(*WAIT_SECONDS))
+                await asyncio.sleep(self._backoff())
         finally:
             self._changed.set()
+
+    def _backoff(self) -> float:
+        wait = min(FIRST_WAIT_SECONDS * 2**self._tries, LONGEST_WAIT_SECONDS)
+        self._tries += 1
+        return random.uniform(wait / 2, wait)
 
     async def _connect(self, door: str) -> None:
         async with connect(
@@ -168,8 +194,8 @@ class Page(Screen):
                 self._socket = None
                 self.is_ready = False
                 self.closed()
-        self.close_codes.append(socket.close_code or 0)
-        self.is_signed_out = socket.close_code == SIGNED_OUT
+                self.close_codes.append(socket.close_code or 0)
+                self.is_signed_out = socket.close_code == SIGNED_OUT
 
     async def _follow(self) -> None:
         frame = {"conversation": self.conversation_id, "event_id": f"follow-{uuid4().hex}"}
@@ -178,8 +204,8 @@ class Page(Screen):
         await self._send({"type": "interject:follow", **frame})
 
     async def _say(self, kind: str, **fields: Any) -> str:
-        event_id = uuid4().hex
-        self.said[event_id] = {"type": kind, "event_id": event_id, **fields}
+        event_id: str = fields.setdefault("event_id", uuid4().hex)
+        self.said[event_id] = {"type": kind, **fields}
         if self.is_ready:
             await self._send(self.said[event_id])
         return event_id
@@ -197,6 +223,7 @@ class Page(Screen):
         match frame["type"]:
             case "interject:followed" | "interject:snapshot":
                 self.is_ready = True
+                self._tries = 0
                 for said in list(self.said.values()):
                     self.asked_again.add(said["event_id"])
                     await self._send(said)
