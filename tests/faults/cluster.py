@@ -73,14 +73,16 @@ class Cluster:
     def running(
         self, webs: Iterable[str] = ("daphne", "uvicorn"), workers: int = 2
     ) -> Iterator["Cluster"]:
-        """Without workers, the web processes run what they take."""
+        """Without workers, the web processes run what they take. What was added starts too."""
         self._settings.setdefault("CHAT_DISPATCH", "worker" if workers else "inline")
         with self._house:
             try:
                 for _ in range(workers):
-                    self.add_worker().spawn()
+                    self.add_worker()
                 for server in webs:
-                    self.add_web(server).spawn()
+                    self.add_web(server)
+                for process in self.processes:
+                    process.spawn()
                 self.wait_until_it_answers()
                 yield self
             finally:
@@ -196,6 +198,6 @@ def _postgres_address() -> tuple[str, int] | str:
     return f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)
 
 
-async def gone(process: Process) -> None:
-    """Wait until a process has ended by itself."""
-    await asyncio.to_thread(process.wait)
+async def gone(process: Process) -> int:
+    """Wait until a process has ended by itself. Returns its exit status."""
+    return await asyncio.to_thread(process.wait)

@@ -1,0 +1,43 @@
+"""Without workers: a web process is told to stop while it runs answers, or just before."""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+
+from tests.faults.answers import long_answer
+from tests.faults.cluster import Cluster
+from tests.faults.oracle import judge
+from tests.faults.page import Page
+from tests.faults.talks import all_say_more, complete, ended_well, judge_all, open_pages
+from tests.service import Account
+from tests.upstream import Upstream
+
+
+async def test_a_web_process_that_is_told_to_stop_finishes_what_it_runs_itself(
+    pair: Cluster, account: Account, upstream: Upstream
+):
+    async with AsyncExitStack() as house:
+        pages = await open_pages(house, pair, account)
+        running = [await page.asked(long_answer()) for page in pages]
+        pair.webs[0].signal(signal.SIGTERM)
+        await complete(pages, running)
+        assert await ended_well(pair.webs[0])
+        await all_say_more(pages)
+        await judge_all(upstream, pages)
+
+
+async def test_a_prompt_that_meets_the_signal_is_answered_or_refused_for_a_moment(
+    pair: Cluster, account: Account, conversation: str, upstream: Upstream
+):
+    for web in pair.webs:
+        await asyncio.to_thread(pair.mend)
+        async with Page(account, [web.ws_url, *pair.doors], conversation) as page:
+            event_id = await page.prompt(long_answer(50))
+            web.signal(signal.SIGTERM)
+            await page.answered(event_id)
+            if refused := [error["error"]["code"] for error in page.refusals]:
+                assert refused == ["shutting_down"]
+                event_id = await page.prompt(long_answer(50))
+            await page.completes(await page.begun(event_id))
+            assert await ended_well(web)
+            await judge(upstream, conversation, [page])
