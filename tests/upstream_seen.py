@@ -88,9 +88,9 @@ class Seen:
 
 
 def _text_of(piece: bytes) -> str:
-    """What one event says; nothing if it is none, or only a part of one."""
+    """What one event says, as a client may understand it; nothing if it is none, or half of one."""
     try:
-        (choice,) = json.loads(piece.removeprefix(b"data: "))["choices"]
+        (choice,) = json.loads(piece.decode(errors="replace").removeprefix("data: "))["choices"]
         return choice["delta"].get("content") or ""
     except (ValueError, KeyError, TypeError):
         return ""

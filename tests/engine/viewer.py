@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from chat.access import Identity
+from chat.engine import log
 from chat.engine.process import Engine
 from chat.web.session import Session
 from tests.screen import Screen
@@ -110,3 +111,34 @@ class Viewer(Screen):
         self._changed.set()
         # As a server does, and not here: the session ends tasks of its own, of which this is one.
         self._leaving = asyncio.create_task(self.drop())
+
+
+async def begin(viewer: Viewer, text: str) -> tuple[str, str]:
+    """Prompt, and wait for the response's first text. Returns its id and its conversation's."""
+    event_id = viewer.send("response.create", input=text)
+    await viewer.until(
+        lambda: any(
+            frame["type"] == "response.created"
+            and frame["response"]["interject"]["event_id"] == event_id
+            for frame in viewer.frames
+        )
+    )
+    created = next(
+        frame["response"]
+        for frame in viewer.frames
+        if frame["type"] == "response.created"
+        and frame["response"]["interject"]["event_id"] == event_id
+    )
+    await viewer.until(lambda: viewer.text(created["id"]))
+    return created["id"], created["conversation"]["id"]
+
+
+async def kept_text(engine: Engine, response_id: str) -> str:
+    """The text of a response as the log has it."""
+    viewer, wanted = Viewer(engine, None), 0
+    while runs := await log.read(engine.pool, response_id, wanted):
+        for first, frames in runs:
+            wanted = first + len(frames)
+            for frame in frames:
+                await viewer._take(frame)
+    return viewer.text(response_id)

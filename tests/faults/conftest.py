@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from django.db import connections
 
-from chat.models import Conversation
 from tests.faults import vitals
+from tests.faults.answers import new_conversation
 from tests.faults.cluster import Cluster
 from tests.faults.page import Page
 from tests.faults.redis_process import RedisProcess
@@ -71,8 +71,7 @@ def pair(inline: Cluster) -> Iterator[Cluster]:
 @pytest.fixture
 def conversation(account: Account) -> str:
     """The id of a new conversation of the account's."""
-    made: str = Conversation.objects.create(owner=account.user).id
-    return made
+    return new_conversation(account)
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ async def test_a_cancel_outlives_the_process_that_it_was_meant_for(
         runner.kill()
         ended = await page.end(response_id, TAKEOVER_SECONDS)
         assert ended["status"] == "cancelled"
-        await page.until(lambda: cancel not in page.said, "the receipt")
+        await page.answered(cancel)
         await judge(upstream, page.conversation_id, [page])
 
 

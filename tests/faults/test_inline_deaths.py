@@ -49,7 +49,7 @@ async def test_a_prompt_that_waits_outlives_both_processes(
         response_id = await page.asked(first)
         await page.reads(response_id, "one ")
         waiting = await page.prompt(second)
-        await page.until(lambda: waiting not in page.said, "its place in the queue")
+        await page.answered(waiting)
         for web in pair.webs:
             web.kill()
         await asyncio.to_thread(pair.mend)

@@ -4,9 +4,8 @@ import asyncio
 
 import pytest
 
-from chat.models import Conversation
 from tests.faults import postgres
-from tests.faults.answers import long_answer
+from tests.faults.answers import long_answer, new_conversation
 from tests.faults.cluster import LEASE_SECONDS, Cluster
 from tests.faults.oracle import judge
 from tests.faults.page import Page
@@ -18,11 +17,6 @@ from tests.wire.locks import holding
 
 RECOVERY_SECONDS = 8.0  # However long it was away.
 LOCKED_SECONDS = 8.0  # Statements wait five for a lock, and are tried again.
-
-
-def made(account: Account) -> str:
-    """The id of another conversation."""
-    return str(Conversation.objects.create(owner=account.user).id)
 
 
 async def test_ended_sessions_are_made_anew(
@@ -105,7 +99,9 @@ async def test_a_locked_lease_holds_up_no_other_answer(
         await page.reads(locked, "two ")
         await holder.hold("SELECT FROM lease WHERE response_id = %s FOR UPDATE", locked)
         gate.open()
-        async with Page(account, cluster.doors, await kept(lambda: made(account))) as other:
+        async with Page(
+            account, cluster.doors, await kept(lambda: new_conversation(account))
+        ) as other:
             await other.completes(await other.asked(model.says("at once")))
         await asyncio.sleep(LEASE_SECONDS / 2)  # In which no lease lapses.
         assert locked not in page.endings
