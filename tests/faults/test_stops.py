@@ -1,19 +1,16 @@
 """A process is told to stop under load: what runs ends well, and who followed goes on elsewhere."""
 
-import asyncio
 import signal
 from contextlib import AsyncExitStack
 
 from tests.faults.answers import long_answer
 from tests.faults.cluster import Cluster
-from tests.faults.page import Page
 from tests.faults.talks import (
     all_say_more,
     complete,
     ended_well,
     judge_all,
     open_pages,
-    says_more,
 )
 from tests.service import Account
 from tests.upstream import Upstream
@@ -46,24 +43,3 @@ async def test_followers_of_a_web_process_that_is_told_to_stop_go_on_elsewhere(
         assert {code for page in pages for code in page.close_codes} <= MOVED
         await all_say_more(pages)
         await judge_all(upstream, pages)
-
-
-async def test_a_rolling_restart_under_load_fails_nobody(
-    cluster: Cluster, account: Account, upstream: Upstream
-):
-    async with AsyncExitStack() as house:
-        pages = await open_pages(house, cluster, account)
-        is_over = asyncio.Event()
-        talks = [asyncio.create_task(talk(page, is_over)) for page in pages]
-        for process in cluster.processes:
-            process.signal(signal.SIGTERM)
-            assert await ended_well(process)
-            await asyncio.to_thread(cluster.mend)
-        is_over.set()
-        await asyncio.gather(*talks)
-        await judge_all(upstream, pages)
-
-
-async def talk(page: Page, is_over: asyncio.Event) -> None:
-    while not is_over.is_set():
-        await says_more(page)

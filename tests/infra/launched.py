@@ -19,16 +19,16 @@ READY = "Interject answers at"
 
 
 class Launched:
-    """`python -m project.launch` on a port and a folder of its own, in a process group of its own,
-    as a terminal would run it."""
+    """`python -m project.launch`, or another launcher, on a port and a folder of its own, in a
+    process group of its own, as a terminal would run it."""
 
-    def __init__(self, var: Path, **given: str) -> None:
+    def __init__(self, var: Path, *, module: str = "project.launch", **given: str) -> None:
         self.var = var
         self.port = int(given.get("PORT") or free_port())
         environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
         environment |= {"VAR_DIR": str(var), "PORT": str(self.port)}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "project.launch"],
+            [sys.executable, "-m", module],
             cwd=PROJECT,
             env=environment | given,
             stdin=subprocess.DEVNULL,
