@@ -8,8 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from chat.database import Pool
 from chat.engine import context, log, prompt, records
@@ -25,6 +24,7 @@ from chat.engine.pulse import UNREACHABLE, Pulse
 from chat.engine.renewal import Renewal
 from chat.engine.run import Run
 from chat.engine.switching import Switching
+from chat.engine.work import Work
 from chat.protocol import lifecycle
 from chat.protocol.batch import Batch
 from chat.protocol.errors import Unavailable
@@ -41,7 +41,6 @@ STARTS_AT_ONCE = 4
 ENDS_AT_ONCE = 3
 ENDING_SECONDS = 30.0
 
-Done = TypeVar("Done")
 Concluded = Callable[[Run, Ending], Awaitable[None]]
 Leftovers = Callable[[str, list[Intent]], Coroutine[Any, Any, None]]
 
@@ -76,6 +75,8 @@ class Dispatcher:
         self.conclude: Concluded
         self.leftovers: Leftovers
         self.on_room: Callable[[], None] = lambda: None
+        self._work = Work()
+        self.spawn = self._work.spawn  # What a drain waits for.
         self.clock = time.time
         self.pool = pool
         self.owner = owner
@@ -85,7 +86,7 @@ class Dispatcher:
         self._catalogue = catalogue
         self._lease_seconds = lease_seconds
         self._renewal = Renewal(vital, owner, self.runs, lease_seconds)
-        self._switching = Switching(vital, owner, bus, self.spawn)
+        self._switching = Switching(pool, owner, bus, self.spawn)
         self.caching = Caching(pool, cache, self.spawn)
         self._watch = IntentWatch(vital, owner, self.runs, self._late)
         # Each takes one connection of the pool at a time: readers do not wait behind a crowd of
@@ -94,9 +95,7 @@ class Dispatcher:
         self.starting = asyncio.Semaphore(STARTS_AT_ONCE)
         self.ending = asyncio.Semaphore(ENDS_AT_ONCE)
         self.is_draining = self._ending = False
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._timers: list[asyncio.Task[None]] = []
-        self._hurry = asyncio.Event()
 
     def start(self) -> None:
         self._timers = [
@@ -107,16 +106,15 @@ class Dispatcher:
     async def stop(self, grace_seconds: float) -> None:
         """Take no more; let what runs finish within the grace; then end it as interrupted."""
         self.take_no_more()
-        await self._let_finish(grace_seconds)
+        await self._work.let_finish(grace_seconds)
         self._ending = True
         running: list[Run | EphemeralRun] = [*self.runs.values(), *self.hosted]
         for run in running:
             run.interrupt()
-        await self._wait_for_tasks(ENDING_SECONDS)
-        if self._tasks:
-            logger.error("%d responses could not be ended: others will", len(self._tasks))
-        for task in self._tasks:
-            task.cancel()
+        await self._work.finish(ENDING_SECONDS)
+        if self._work:
+            logger.error("%d responses could not be ended: others will", len(self._work))
+        self._work.give_up()
         for timer in self._timers:
             timer.cancel()
         await asyncio.gather(*self._timers, return_exceptions=True)
@@ -124,24 +122,9 @@ class Dispatcher:
     def take_no_more(self) -> None:
         self.is_draining = True
 
-    async def _let_finish(self, grace_seconds: float) -> None:
-        """Wait for what runs, for the grace to pass, or to be hurried."""
-        finished = asyncio.ensure_future(self._wait_for_tasks(grace_seconds))
-        hurried = asyncio.ensure_future(self._hurry.wait())
-        await asyncio.wait({finished, hurried}, return_when=asyncio.FIRST_COMPLETED)
-        finished.cancel()
-        hurried.cancel()
-
-    async def _wait_for_tasks(self, seconds: float) -> None:
-        """Until none is left, within bounds. A successor may follow what ends."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._tasks:
-                    await asyncio.wait(set(self._tasks))  # `wait` cancels none of them.
-
     def hurry(self) -> None:
         """Let a drain wait no longer."""
-        self._hurry.set()
+        self._work.hurry()
 
     # --- starting
 
@@ -256,13 +239,6 @@ class Dispatcher:
         for run in list(self.runs.values()):
             if run.conversation_id == conversation_id:
                 run.fenced()
-
-    def spawn(self, work: Coroutine[Any, Any, Done], name: str | None = None) -> asyncio.Task[Done]:
-        """Work that a drain waits for."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
     def _must_take_more(self) -> None:
         if self.is_draining:

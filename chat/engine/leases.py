@@ -117,13 +117,14 @@ async def free(pool: Pool, owner: str, claimed: Claimed) -> bool:
         return await (await connection.execute(_FREE, parameters)).fetchone() is not None
 
 
-async def owner_of(pool: Pool, response_id: str) -> str | None:
+async def owners(pool: Pool, response_ids: Sequence[str]) -> dict[str, str]:
+    """Who holds each lease. Those that there are no more are left out."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
-            "SELECT owner FROM lease WHERE response_id = %s", (response_id,)
+            "SELECT response_id, owner FROM lease WHERE response_id = ANY(%s)",
+            (list(response_ids),),
         )
-        row = await cursor.fetchone()
-    return row[0] if row else None
+        return dict(await cursor.fetchall())
 
 
 async def _take(

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from chat.database import Pool
@@ -12,9 +12,9 @@ from chat.engine.run import Run
 
 logger = logging.getLogger(__name__)
 
-# After an outage of this many leases nobody can say whether others took over long ago: the models
-# are stopped. What they said so far is kept in memory, and ends as interrupted if it is still ours.
-ISOLATED_LEASES = 5
+# After so long nobody can say whether others took over long ago: the models are stopped. What they
+# said so far is kept in memory, and ends as interrupted if it is still ours.
+ISOLATED_SECONDS = 60.0
 
 
 class Renewal:
@@ -46,7 +46,7 @@ class Renewal:
                 renewed_at = loop.time()
             except UNREACHABLE as error:
                 logger.warning("Postgres is away, leases wait: %s", error)
-                if loop.time() - renewed_at > ISOLATED_LEASES * self._lease_seconds:
+                if loop.time() - renewed_at > max(ISOLATED_SECONDS, self._lease_seconds):
                     self._stop_all()
             except Exception:
                 logger.exception("Leases could not be renewed")
@@ -56,16 +56,23 @@ class Renewal:
         if not attempts:
             return
         ours = await leases.renew(self._pool, self._owner, attempts, self._lease_seconds)
-        for response_id in attempts.keys() - ours:
-            await self._check_fence(response_id)
+        missing = attempts.keys() - ours
+        if missing:
+            await self._fence(missing)
 
     def _stop_all(self) -> None:
         for run in self._runs.values():
             run.interrupt()
 
-    async def _check_fence(self, response_id: str) -> None:
-        """A lease that did not come back: the response ended meanwhile, was deleted, or taken."""
-        owner = await leases.owner_of(self._pool, response_id)
-        run = self._runs.get(response_id)
-        if run is not None and not run.is_ending and owner != self._owner:
-            run.fenced()
+    async def _fence(self, missing: Collection[str]) -> None:
+        """Leases that did not come back: their responses ended meanwhile, or went, or were taken.
+
+        One question for all: while it is asked, none is renewed.
+        """
+        owners = await leases.owners(self._pool, list(missing))
+        for response_id in missing:
+            run = self._runs.get(response_id)
+            if run is None or run.is_ending:
+                continue
+            if owners.get(response_id) != self._owner:
+                run.fenced()

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from chat.database import Pool, make_pool
-from chat.engine import leases
+from chat.engine import leases, renewal
 from chat.engine.contact import MAX_GAP_SECONDS, Contact
 from chat.engine.interest import LASTS_SECONDS, Interest
 from chat.engine.process import Engine
@@ -225,6 +225,7 @@ async def test_a_process_that_is_cut_off_for_long_stops_its_models(
 
     with monkeypatch.context() as cut:
         cut.setattr(leases, "renew", unreachable)
+        cut.setattr(renewal, "ISOLATED_SECONDS", 0.0)
         await viewer.until(lambda: response_id in viewer.endings)
     assert viewer.endings[response_id]["incomplete_details"] == {"reason": "interrupted"}
     assert viewer.text(response_id) == "kept "
