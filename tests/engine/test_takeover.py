@@ -144,8 +144,13 @@ async def hasty(engine: Engine, layer: FaultyLayer, settings: Any) -> AsyncItera
     await running.stop(grace_seconds=0)
 
 
-async def lapse(engine: Engine, response_id: str) -> None:
+async def lapse(engine: Engine, response_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the owner had been stopped for longer than its lease."""
+
+    async def nothing() -> None:
+        """A process that is stopped renews nothing."""
+
+    monkeypatch.setattr(engine.dispatcher._renewal, "_renew", nothing)
     async with engine.pool.connection() as connection:
         await connection.execute(
             "UPDATE lease SET until = now() - interval '1 second' WHERE response_id = %s",
@@ -154,13 +159,13 @@ async def lapse(engine: Engine, response_id: str) -> None:
 
 
 async def test_what_had_text_ends_with_it_and_the_old_owner_stops(
-    engine: Engine, hasty: Engine, upstream: Upstream, identity
+    engine: Engine, hasty: Engine, upstream: Upstream, identity, monkeypatch
 ):
     upstream.script = Script([chunk("kept "), HANG])
     viewer = await Viewer(engine, identity).connect()
     response_id, _ = await begin(viewer, "begin")
     await viewer.until(lambda: viewer.text(response_id) == "kept ")
-    await lapse(engine, response_id)
+    await lapse(engine, response_id, monkeypatch)
     await viewer.until(lambda: response_id in viewer.endings)
     ending = viewer.endings[response_id]
     assert ending["status"] == "incomplete"
@@ -174,7 +179,7 @@ async def test_what_had_text_ends_with_it_and_the_old_owner_stops(
 
 
 async def test_what_had_no_text_is_run_again(
-    engine: Engine, hasty: Engine, upstream: Upstream, identity
+    engine: Engine, hasty: Engine, upstream: Upstream, identity, monkeypatch
 ):
     answers = [Script([HANG]), whole("the ", "answer")]
     upstream.script = lambda seen: answers[len(upstream.requests) - 1]
@@ -182,7 +187,7 @@ async def test_what_had_no_text_is_run_again(
     viewer.send("response.create", model="test-model", input="begin")
     response_id = (await viewer.frame("response.created"))["response"]["id"]
     await upstream.request()
-    await lapse(engine, response_id)
+    await lapse(engine, response_id, monkeypatch)
     await viewer.until(lambda: response_id in viewer.endings)
     assert viewer.endings[response_id]["status"] == "completed"
     assert viewer.text(response_id) == "the answer"
@@ -204,7 +209,7 @@ async def test_a_wish_outlives_the_owner(
     monkeypatch.setattr(run, "steer", lambda intent: None)
     viewer.send("response.steer", previous_response_id=response_id, input="instead")
     await viewer.frame("response.steer.accepted")
-    await lapse(engine, response_id)
+    await lapse(engine, response_id, monkeypatch)
     await viewer.until(lambda: len(viewer.endings) == 2)
     assert viewer.endings[response_id]["incomplete_details"] == {"reason": "steered"}
     (successor,) = [each for each in viewer.endings if each != response_id]
