@@ -100,6 +100,7 @@ export class Session {
   /** The connection is open. @returns {Frame[]} */
   opened() {
     this.broken = false;
+    if (this.notice?.code === "shutting_down") this.notice = null;
     this.follower.acknowledged();
     return this.follow();
   }

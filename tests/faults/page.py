@@ -23,6 +23,7 @@ from tests.service import Account
 
 SECONDS = 30
 SIGNED_OUT = 4401
+SHUTTING_DOWN = "shutting_down"
 FIRST_WAIT_SECONDS = 0.2  # Before it connects again; each time twice as long, half of it chance.
 LONGEST_WAIT_SECONDS = 15.0
 HANDSHAKE_SECONDS = 4.0  # A page's own is 9.
@@ -245,6 +246,8 @@ class Page(Screen):
     def _settle(self, frame: dict[str, Any]) -> None:
         """What is answered is not said again."""
         match frame["type"]:
+            case "error" if frame["error"]["code"] == SHUTTING_DOWN:
+                """It is said again on the next connection."""
             case "error" | "response.steer.failed":
                 self.refusals.append(frame)
                 self._settled(frame.get("event_id"))

@@ -163,7 +163,9 @@ test("a prompt that a stopping service refuses is said again to the one that com
   const [frame] = say.createFrame(session, { text: "Hello", model: "" });
   const error = { code: "shutting_down", message: "The service restarts.", type: "server_error", param: null };
   give(session, [{ type: "error", status: 503, event_id: frame.event_id, error }]);
-  assert.equal(session.notice, null);
-  session.closed();
+  assert.equal(session.notice?.code, "shutting_down");
   assert.equal(session.outbox.get(frame.event_id)?.state, "waiting");
+  session.closed();
+  session.opened();
+  assert.equal(session.notice, null);
 });

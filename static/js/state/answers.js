@@ -210,13 +210,20 @@ function failed(session, frame) {
   const error = { code: frame.error?.code ?? "error", message: frame.error?.message ?? "" };
   if (frame.event_id && frame.event_id === session.followId) return followFailed(session, frame);
   const entry = session.outbox.get(frame.event_id);
-  // The connection is about to be closed: it is said again on the next one.
-  if (error.code === "shutting_down" && entry) return [];
+  if (error.code === SHUTTING_DOWN && entry) return postponed(session);
   if (entry && KEEP_TEXT.has(entry.kind)) session.outbox.fail(entry, error);
   else if (entry) session.outbox.settle(entry.id);
   if (!entry || entry.kind === "feedback") {
     session.notice = SILENT.has(error.code) ? session.notice : error;
   }
+  return [];
+}
+
+const SHUTTING_DOWN = "shutting_down";
+
+/** What was said stays in the outbox, and is said again on the next connection. @param {Session} session */
+function postponed(session) {
+  session.notice = { code: SHUTTING_DOWN, message: "The service restarts. This is sent when it is back." };
   return [];
 }
 
