@@ -87,8 +87,7 @@ async def ask(viewer: Viewer, text: Any = "hello", **fields: Any) -> dict[str, A
 
 async def settled(engine: Engine) -> None:
     """Until what is done beside everything else is done."""
-    while engine.dispatcher._tasks:
-        await asyncio.wait(set(engine.dispatcher._tasks))
+    await engine.dispatcher._work.finish(10)
 
 
 def found(response: dict[str, Any]) -> str | None:
