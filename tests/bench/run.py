@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.bench.house import Failed, House, Load
+from tests.bench.house import Contestant, House, Load
 from tests.bench.plan import Plan
-from tests.bench.streams import Target
+from tests.bench.processes import Failed
 
 BARE = "bare"
 SERVERS = ("uvicorn", "daphne")
+CLUSTER = "cluster"
 ACCOUNTS = 100
 # A long answer at eight times the speed, kept at an eighth of the pulse: as many rows in the log as
 # at 50 tokens a second, in an eighth of the time.
@@ -39,6 +40,7 @@ class Size:
     singles: int
     idle: int
     cancels: int
+    cancels_without_redis: int
     join_tokens: int
 
 
@@ -56,6 +58,7 @@ USUAL = Size(
     singles=15,
     idle=1_000,
     cancels=40,
+    cancels_without_redis=20,
     join_tokens=4_000,
 )
 QUICK = Size(
@@ -64,14 +67,16 @@ QUICK = Size(
     singles=6,
     idle=100,
     cancels=4,
+    cancels_without_redis=2,
     join_tokens=800,
 )
 FULL = Size(
-    rounds={"paced": 7, "burst": 7, "crowd": 3},
+    rounds={"paced": 5, "burst": 5, "crowd": 3},
     shapes=shapes(200),
     singles=40,
     idle=2_000,
     cancels=100,
+    cancels_without_redis=40,
     join_tokens=4_000,
 )
 
@@ -86,6 +91,7 @@ class Findings:
     singles: dict[str, list[float]] = field(default_factory=dict)
     idle: dict[str, dict[str, Any]] = field(default_factory=dict)
     cancels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cancels_without_redis: dict[str, dict[str, Any]] = field(default_factory=dict)
     joins: dict[str, dict[str, Any]] = field(default_factory=dict)
     opened: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     queries: list[int] = field(default_factory=list)
@@ -106,83 +112,116 @@ def _measure(house: House, size: Size) -> Findings:
         findings.queries = prepared["queries"]
     load = house.load()
     with _said("servers"):
-        targets = _contestants(house)
-    findings.names = list(targets)
-    ours = {name: target for name, target in targets.items() if name != BARE}
-    for name, target in targets.items():
+        contestants = _contestants(house)
+    findings.names = list(contestants)
+    ours = {name: each for name, each in contestants.items() if name != BARE}
+    for name, each in contestants.items():
         with _said(f"{size.idle} idle sockets, {name}"):
-            findings.idle[name] = load.do("idle", target=target, count=size.idle)
-    _rounds(house, load, targets, findings)
-    _single_prompts(house, load, targets, findings)
-    for name, target in ours.items():
+            findings.idle[name] = load.do("idle", target=each.target, count=size.idle)
+    _rounds(house, load, contestants, findings)
+    _single_prompts(house, load, contestants, findings)
+    for name, each in ours.items():
         with _said(f"cancels, {name}"):
-            findings.cancels[name] = load.do(
-                "cancels",
-                target=target,
-                upstream=house.upstream,
-                tag=_tag("cancel", name),
-                each=size.cancels,
-            )
+            findings.cancels[name] = _cancels(house, load, each, name, size.cancels)
         with _said(f"opening conversations, {name}"):
-            findings.opened[name] = load.do("open", target=target, ids=prepared["conversations"])
-    _joins(house, load, findings)
+            findings.opened[name] = load.do(
+                "open", target=each.target, ids=prepared["conversations"]
+            )
+    _joins(house, load, ours, findings)
+    _without_redis(house, load, ours, findings)
     return findings
 
 
-def _contestants(house: House) -> dict[str, Target]:
-    targets = {BARE: house.bare()}
-    for server in SERVERS:
-        targets[server] = house.serve(server, server)
-        if house.redis_url:
-            name = f"{server} redis"
-            targets[name] = house.serve(name, server, {"REDIS_URL": house.redis_url})
-    return targets
+def _contestants(house: House) -> dict[str, Contestant]:
+    contestants = {BARE: house.bare()}
+    for form in ("inline", CLUSTER):
+        for server in SERVERS:
+            contestants[f"{form} {server}"] = _made(house, f"{form} {server}", {})
+    return contestants
 
 
-def _rounds(house: House, load: Load, targets: dict[str, Target], findings: Findings) -> None:
+def _made(house: House, name: str, settings: dict[str, str], also: str = "") -> Contestant:
+    """A contestant by the name of its column."""
+    form, server = name.split(" ")
+    make = house.cluster if form == CLUSTER else house.inline
+    return make(name + also, server, settings)
+
+
+def _cancels(house: House, load: Load, each: Contestant, tag: str, count: int) -> dict[str, Any]:
+    found: dict[str, Any] = load.do(
+        "cancels",
+        target=each.target,
+        upstream=house.upstream,
+        tag=_tag("cancel", tag),
+        each=count,
+    )
+    return found
+
+
+def _rounds(
+    house: House, load: Load, contestants: dict[str, Contestant], findings: Findings
+) -> None:
     """A B C A B C …: what changes with time changes for all."""
     size = findings.size
     beside = {"load": load.pid, "upstream": house.upstream_pid, "postgres": house.postgres_pid}
     for shape_name, shape in size.shapes.items():
-        found = findings.streams.setdefault(shape_name, {name: [] for name in targets})
+        found = findings.streams.setdefault(shape_name, {name: [] for name in contestants})
         for number in range(size.rounds[shape_name]):
-            for name, target in targets.items():
+            for name, each in contestants.items():
+                redis = {"redis": each.redis.pid} if each.redis else {}
                 with _said(f"{shape_name} streams, round {number + 1}, {name}"):
                     found[name].append(
                         load.do(
                             "streams",
-                            target=target,
+                            target=each.target,
                             tag=_tag(shape_name, name, str(number)),
                             count=shape.streams,
                             tokens=shape.tokens,
                             per_second=shape.per_second,
-                            beside=beside,
+                            beside=beside | redis,
                         )
                     )
 
 
 def _single_prompts(
-    house: House, load: Load, targets: dict[str, Target], findings: Findings
+    house: House, load: Load, contestants: dict[str, Contestant], findings: Findings
 ) -> None:
     count = findings.size.singles
     with _said("single prompts"):
         findings.singles["direct"] = load.do(
             "direct", upstream=house.upstream, tag="direct", count=count
         )
-        for name, target in targets.items():
+        for name, each in contestants.items():
             findings.singles[name] = load.do(
-                "one by one", target=target, tag=_tag("single", name), count=count
+                "one by one", target=each.target, tag=_tag("single", name), count=count
             )
 
 
-def _joins(house: House, load: Load, findings: Findings) -> None:
+def _joins(house: House, load: Load, ours: dict[str, Contestant], findings: Findings) -> None:
     tokens = findings.size.join_tokens
     pulse = {"CHAT_PULSE_MS": str(round(PULSE_MS / HURRY))}
-    for server in SERVERS:
-        with _said(f"joining an answer of {tokens} tokens, {server}"):
-            target = house.serve(f"{server} joined", server, pulse)
-            plan = Plan(_tag("join", server), tokens, 50 * HURRY)
-            findings.joins[server] = load.do("join", target=target, plan=plan)
+    for name in ours:
+        what = f"joining an answer of {tokens} tokens, {name}"
+        with _said(what), house.processes.for_a_while():
+            target = _made(house, name, pulse, " joined").target
+            plan = Plan(_tag("join", name), tokens, 50 * HURRY)
+            findings.joins[name] = load.do("join", target=target, plan=plan)
+
+
+def _without_redis(
+    house: House, load: Load, ours: dict[str, Contestant], findings: Findings
+) -> None:
+    """Last, for what it leaves behind is nobody's to measure."""
+    count = findings.size.cancels_without_redis
+    for name, each in ours.items():
+        if each.redis is None:
+            continue
+        with _said(f"cancels with Redis dead, {name}"):
+            each.redis.kill()
+            found = _cancels(house, load, each, f"{name} without redis", count)
+            findings.cancels_without_redis[name] = found
+            each.redis.start()
+            load.do("one by one", target=each.target, tag=_tag("again", name), count=1)
 
 
 def _tag(*parts: str) -> str:

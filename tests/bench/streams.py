@@ -28,11 +28,17 @@ WATCH_SECONDS = 0.2
 
 
 class Target(NamedTuple):
-    """A contestant: where it listens, who may sign in (nobody: the bare relay), its process."""
+    """A contestant: where it listens, who may sign in (nobody: the bare relay), its processes."""
 
     url: str
     keys: Sequence[str]
     pid: int
+    workers: Sequence[int] = ()
+
+    @property
+    def pids(self) -> list[int]:
+        """The process that is connected to, then its workers."""
+        return [self.pid, *self.workers]
 
     def addresses(self, count: int) -> list[Address]:
         keys = self.keys or [""]
@@ -52,6 +58,10 @@ def cpu_seconds(pid: int) -> dict[int, float]:
             times = process.cpu_times()
             found[process.pid] = times.user + times.system
     return found
+
+
+def _cpu_of(pids: Sequence[int]) -> dict[int, float]:
+    return {each: seconds for pid in pids for each, seconds in cpu_seconds(pid).items()}
 
 
 def spent(before: dict[int, float], after: dict[int, float]) -> float:
@@ -77,24 +87,28 @@ async def measure(
 ) -> dict[str, Any]:
     """`count` prompts at once, each on its own socket. `beside`: other processes to account for.
 
+    `rss`: the most that each process of the target held, in the order of its `pids`.
     Raises ValueError when a text is not, to the character, what upstream said.
     """
     plans = [Plan(f"{tag}-{number}", tokens, per_second) for number in range(count)]
     sockets = await connect_all(target.addresses(count))
     prompts = [target.prompt(plan) for plan in plans]
     await asyncio.sleep(SETTLE_SECONDS)
-    pids = {"server": target.pid, **beside}
-    watching = asyncio.create_task(_most_memory(target.pid))
+    pids = {"web": [target.pid], "workers": target.workers}
+    pids |= {name: [pid] for name, pid in beside.items()}
+    watching = [asyncio.create_task(_most_memory(pid)) for pid in target.pids]
     seconds = plans[0].seconds + SLACK_SECONDS
     ends = [asyncio.ensure_future(each.until(*ENDS, seconds=seconds)) for each in sockets]
     await asyncio.sleep(0)
-    before = {name: cpu_seconds(pid) for name, pid in pids.items()}
+    before = {name: _cpu_of(group) for name, group in pids.items()}
     began = time.monotonic()
     asked = [each.send(prompt) for each, prompt in zip(sockets, prompts, strict=True)]
     await asyncio.gather(*ends)
     took = time.monotonic() - began
-    cost = {name: spent(before[name], cpu_seconds(pid)) for name, pid in pids.items()}
-    watching.cancel()
+    cost = {name: spent(before[name], _cpu_of(group)) for name, group in pids.items()}
+    cost["server"] = cost["web"] + cost["workers"]
+    for each in watching:
+        each.cancel()
     for plan, socket in zip(plans, sockets, strict=True):
         if delivered(socket.frames) != plan.text:
             raise ValueError(f"the text of {plan.tag} is not what was said: {socket.frames[-1]}")
@@ -106,7 +120,7 @@ async def measure(
         "seconds": took,
         "frames": sum(map(len, arrived)) / count,
         **_times(asked, arrived),
-        "rss": await _result(watching),
+        "rss": await asyncio.gather(*watching),
     }
 
 
@@ -131,10 +145,6 @@ async def _most_memory(pid: int) -> int:
             await asyncio.sleep(WATCH_SECONDS)
     except asyncio.CancelledError:
         return most
-
-
-async def _result(task: "asyncio.Task[int]") -> int:
-    return await task
 
 
 async def one_by_one(target: Target, tag: str, count: int) -> list[float]:

@@ -35,6 +35,13 @@ _WHAT = {
     "burst": "100 streams in bursts",
     "crowd": "500 streams at 20 tokens/s",
 }
+# Of the cluster alone: what `micros` calls them.
+_BESIDE = {
+    "of it the web process": "web",
+    "of it the worker": "workers",
+    "Redis": "redis",
+    "Postgres": "postgres",
+}
 _CPU_GOALS = {"paced": "0.9 ×, Daphne 1.15 ×", "burst": "0.4 ×", "crowd": "0.5 ×"}
 
 
@@ -44,9 +51,9 @@ def _stream_rows(findings: Findings) -> list[Row]:
         for shape, what in _WHAT.items()
     ]
     made += [
-        Row(
-            "Postgres: µs a token, 100 streams at 50 tokens/s",
-            _plain(findings, "paced", lambda round_: round_["micros"]["postgres"], "µs"),
+        *(
+            Row(f"{what}: µs a token, 100 streams at 50 tokens/s", _beside(findings, name))
+            for what, name in _BESIDE.items()
         ),
         Row(
             "first token p50, 100 prompts at once",
@@ -89,6 +96,14 @@ def _against_bare(findings: Findings, shape: str, value: Value, unit: str) -> di
     return cells
 
 
+def _beside(findings: Findings, name: str) -> dict[str, str]:
+    """A process's share, of each contestant that has more than one, or all that Postgres serves."""
+    cells = _plain(findings, "paced", lambda round_: round_["micros"].get(name, 0.0), "µs")
+    paced = findings.streams["paced"]
+    several = {each for each, rounds in paced.items() if rounds and "redis" in rounds[0]["micros"]}
+    return {each: cell for each, cell in cells.items() if name == "postgres" or each in several}
+
+
 def _plain(findings: Findings, shape: str, value: Value, unit: str) -> dict[str, str]:
     cells = {}
     for name, rounds in findings.streams[shape].items():
@@ -126,19 +141,28 @@ def _memory_rows(findings: Findings) -> list[Row]:
         ),
         Row(
             "memory at rest",
-            {name: f"{found['rest'] / MB:.0f} MB" for name, found in idle.items()},
-            "130 MB",
+            {name: _megabytes(found["rest"]) for name, found in idle.items()},
+            "130 MB a process",
         ),
         Row(
             "memory with 500 streams",
             {
-                name: f"{max(round_['rss'] for round_ in rounds) / MB:.0f} MB"
+                name: _megabytes([max(most) for most in zip(*_rss(rounds), strict=True)])
                 for name, rounds in crowd.items()
                 if rounds
             },
-            "250 MB",
+            "250 MB a process",
         ),
     ]
+
+
+def _rss(rounds: Sequence[dict[str, Any]]) -> list[list[float]]:
+    return [round_["rss"] for round_ in rounds]
+
+
+def _megabytes(processes: Sequence[float]) -> str:
+    """Of each process, in the order in which a prompt meets them."""
+    return " · ".join(f"{each / MB:.0f}" for each in processes) + " MB"
 
 
 # --- cancels and joins
@@ -146,15 +170,18 @@ def _memory_rows(findings: Findings) -> list[Row]:
 
 def _cancel_rows(findings: Findings) -> list[Row]:
     made = []
-    for kind, what, goal in (
-        ("closed", "cancel to upstream closed", "p99 50 ms"),
-        ("receipt", "cancel to its receipt", ""),
+    dead = findings.cancels_without_redis
+    for all_found, kind, what, goal in (
+        (findings.cancels, "closed", "cancel to upstream closed", "p99 50 ms"),
+        (findings.cancels, "receipt", "cancel to its receipt", ""),
+        (dead, "closed", "cancel to upstream closed, Redis dead", "p99 200 ms"),
+        (dead, "receipt", "cancel to its receipt, Redis dead", ""),
     ):
         cells = {
             name: f"{found[kind]['p50']:.0f} / {found[kind]['p99']:.0f} ms"
-            for name, found in findings.cancels.items()
+            for name, found in all_found.items()
         }
-        counts = {found[kind]["count"] for found in findings.cancels.values()}
+        counts = {found[kind]["count"] for found in all_found.values()}
         count = counts.pop() if counts else 0
         made.append(Row(f"{what}, p50 / p99 of {count}", cells, goal))
     return made
@@ -211,8 +238,8 @@ def shares(findings: Findings) -> str:
     """How busy those were that measure: near 100 % of a core, they are what was measured."""
     rounds = [each for found in findings.streams["paced"].values() for each in found]
     most = {
-        name: max((each["busy"][name] for each in rounds), default=0.0)
-        for name in ("load", "upstream", "postgres")
+        name: max((each["busy"].get(name, 0.0) for each in rounds), default=0.0)
+        for name in ("load", "upstream", "postgres", "redis")
     }
     busy = ", ".join(f"{name} {share:.0%}" for name, share in most.items())
     return f"Of a core, at most, with 100 streams at 50 tokens/s: {busy}."
