@@ -5,11 +5,11 @@ to arrive, whoever carries it.
 """
 
 import re
+from binascii import crc_hqx
 from typing import NamedTuple
 
 # A token is a space and its number: what is lost, doubled or swapped shows in the text.
 TOKEN_CHARS = 5
-MAX_TOKENS = 16**4
 
 _PLAN = re.compile(r"bench (\S+) (\d+) (\S+) (\S+) (\S+) end")
 
@@ -44,6 +44,11 @@ class Plan(NamedTuple):
 
 def token(number: int) -> str:
     return f" {number:04x}"
+
+
+def token_of(tag: str, number: int) -> str:
+    """A token that no other answer has at its place, so that a swap of two answers shows too."""
+    return f" {crc_hqx(tag.encode(), 0):04x}.{number:04x}"
 
 
 def asked_for(request: str) -> Plan:

@@ -45,10 +45,15 @@ class Processes:
             self._house = house
 
     def listening(
-        self, name: str, command: Sequence[str], port: int, environment: Mapping[str, str]
+        self,
+        name: str,
+        command: Sequence[str],
+        port: int,
+        environment: Mapping[str, str],
+        patience: float = 1,
     ) -> Process:
-        """Start it, and wait until somebody listens on the port."""
-        process = self._start(name, command, environment)
+        """Start it, and wait until somebody listens on the port. `patience`: of `stop`."""
+        process = self._start(name, command, environment, patience)
         self._wait(name, process, lambda: listens(port))
         return process
 
@@ -70,7 +75,13 @@ class Processes:
         logs = sorted(self.folder.glob("*.log"))
         return "".join(f"\n{log.stem}:\n{said}" for log in logs if (said := tail(log)))
 
-    def _start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Process:
+    def _start(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        patience: float = 1,
+    ) -> Process:
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -80,7 +91,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._house.callback(stop, process)
+        self._house.callback(stop, process, patience)
         return process
 
     def _wait(self, name: str, process: Process, is_there: Callable[[], bool]) -> None:
@@ -94,14 +105,17 @@ class Processes:
         return self.folder / f"{name}.log"
 
 
-def stop(process: Process) -> None:
-    """The first signal drains a server, the second ends what runs, the third everything."""
+def stop(process: Process, patience: float = 1) -> None:
+    """The first signal drains a server, the second ends what runs, the third everything.
+
+    `patience`: seconds after each of the first two.
+    """
     for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             return
         process.send_signal(number)
         try:
-            process.wait(1 if number == signal.SIGTERM else STOP_SECONDS)
+            process.wait(patience if number == signal.SIGTERM else STOP_SECONDS)
         except subprocess.TimeoutExpired:
             continue
 

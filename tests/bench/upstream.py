@@ -2,6 +2,7 @@
 
 A process of its own: `python -m tests.bench.upstream --port N`. It must never be what is waited
 for: chunks are encoded once, at the start, and a token costs one timer and one write.
+With `--by-name` the tokens name their answer, at the price of encoding each when it is said.
 `GET /seen/PREFIX` tells what became of the answers whose tags begin so; times are
 `time.monotonic()`, which is one clock for all processes of a machine.
 """
@@ -15,7 +16,7 @@ from itertools import count
 
 import uvloop
 
-from tests.bench.plan import MAX_TOKENS, Plan, asked_for, token
+from tests.bench.plan import Plan, asked_for, token, token_of
 
 BACKLOG = 2048
 MAX_WAIT_SECONDS = 0.25
@@ -48,12 +49,23 @@ def _chunk(choices: list[object], **more: object) -> bytes:
     return _event(json.dumps(chunk, separators=(",", ":")).encode())
 
 
-def _spoken(number: int) -> bytes:
-    delta = {"content": token(number)}
+def _spoken(text: str) -> bytes:
+    delta = {"content": text}
     return _chunk([{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}])
 
 
 TOKENS: list[bytes] = []
+ENCODED_AT_START = 8_192
+
+
+def _same_for_all(plan: Plan, start: int, end: int) -> list[bytes]:
+    if end > len(TOKENS):
+        TOKENS.extend(_spoken(token(number)) for number in range(len(TOKENS), plan.tokens))
+    return TOKENS[start:end]
+
+
+def _by_name(plan: Plan, start: int, end: int) -> list[bytes]:
+    return [_spoken(token_of(plan.tag, number)) for number in range(start, end)]
 
 
 def _ending(tokens: int) -> bytes:
@@ -82,6 +94,7 @@ class Answering(asyncio.Protocol):
 
     seen: dict[str, Seen] = {}
     phases = count(1)
+    words = staticmethod(_same_for_all)
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -164,11 +177,11 @@ class Answering(asyncio.Protocol):
         self._timer = self._loop.call_soon(self._burst if more else self._end)
 
     def _speak(self, tokens: int) -> None:
-        if self._now is None or tokens <= 0:
+        if self._plan is None or self._now is None or tokens <= 0:
             return
         sent = self._now.sent
         self._now.sent += tokens
-        self._transport.write(b"".join(TOKENS[sent : sent + tokens]))
+        self._transport.write(b"".join(self.words(self._plan, sent, sent + tokens)))
 
     def _end(self) -> None:
         if self._plan is None or self._now is None:
@@ -191,7 +204,7 @@ class Answering(asyncio.Protocol):
 
 
 async def _serve(port: int) -> None:
-    TOKENS.extend(map(_spoken, range(MAX_TOKENS // 8)))
+    TOKENS.extend(_spoken(token(number)) for number in range(ENCODED_AT_START))
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Answering, "127.0.0.1", port, backlog=BACKLOG)
     await server.serve_forever()
@@ -200,4 +213,8 @@ async def _serve(port: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
-    uvloop.run(_serve(parser.parse_args().port))
+    parser.add_argument("--by-name", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.by_name:
+        Answering.words = staticmethod(_by_name)
+    uvloop.run(_serve(arguments.port))
