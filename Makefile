@@ -61,6 +61,10 @@ format: $(VENV)/dev ## Put the Python code in order
 bench: $(VENV)/dev static/dist/made ## Measure against a bare relay; ARGS go to the bench
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: soak
+soak: $(VENV)/dev static/dist/made ## Talk to a cluster for ten minutes and judge it; ARGS=--minutes N
+	@$(BIN)/python -m tests.soak $(ARGS)
+
 .PHONY: assets
 assets: static/dist/made ## Fetch the browser libraries and bundle them
 

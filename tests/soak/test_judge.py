@@ -63,6 +63,12 @@ def test_what_is_left_when_all_have_gone_is_a_fault():
     assert fault.startswith("lease rows: 1 are left")
 
 
+def test_objects_that_somebody_holds_at_the_end_are_a_fault():
+    before, after = {"at": 0, "web 1 objects": 7_000}, {"at": 600, "web 1 objects": 19_000}
+    assert judge.growing(samples("web 1 objects", lambda at: 7_000 + 20 * at)) == []
+    assert judge.left_over(before, after)
+
+
 def test_a_process_that_died_is_missed():
     alive = {"at": 0, "web 1 MB": 90, "web 2 MB": 90}
     assert judge.disappeared([alive, alive]) == []
