@@ -65,6 +65,10 @@ bench: $(VENV)/dev static/dist/made ## Measure against a bare relay; ARGS go to 
 soak: $(VENV)/dev static/dist/made ## Talk to a cluster for ten minutes and judge it; ARGS=--minutes N
 	@$(BIN)/python -m tests.soak $(ARGS)
 
+.PHONY: growth
+growth: $(VENV)/dev static/dist/made ## Measure how cost grows, and draw it into docs/
+	@$(BIN)/python -m tests.bench.growth $(ARGS)
+
 .PHONY: assets
 assets: static/dist/made ## Fetch the browser libraries and bundle them
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import uvloop
 
-from tests.bench import asking, cancels, idle, joins, streams
+from tests.bench import asking, cancels, followers, idle, joins, pages, streams
 from tests.bench.plan import Plan
 from tests.bench.streams import Target
 
@@ -31,6 +31,8 @@ JOBS: dict[str, Job] = {
     "join": _join,
     "open": joins.into_conversations,
     "idle": idle.measure,
+    "followers": followers.measure,
+    "pages": pages.measure,
 }
 
 

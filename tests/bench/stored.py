@@ -2,8 +2,8 @@
 
 A process of its own, for whoever holds a connection to the template keeps it from being copied:
 `python -m tests.bench.stored --accounts N --items N …` prints one line of JSON: `keys`, an API key
-of each account; `conversations`, one of each length, the first account's; `queries`, how many it
-takes to open each.
+of each account; `cookie`, a session of the first one; `conversations`, one of each length, the
+first account's; `queries`, how many it takes to open each.
 """
 
 import argparse
@@ -130,6 +130,7 @@ def _prepare(accounts: int, lengths: Sequence[int]) -> dict[str, Any]:
     conversations = [make_conversation(owner, length) for length in lengths]
     return {
         "keys": [account.key for account in made],
+        "cookie": made[0].session_cookie(),
         "conversations": conversations,
         "queries": asyncio.run(queries_to_open(owner.pk, conversations)),
     }

@@ -60,7 +60,7 @@ def cpu_seconds(pid: int) -> dict[int, float]:
     return found
 
 
-def _cpu_of(pids: Sequence[int]) -> dict[int, float]:
+def cpu_of(pids: Sequence[int]) -> dict[int, float]:
     return {each: seconds for pid in pids for each, seconds in cpu_seconds(pid).items()}
 
 
@@ -100,12 +100,12 @@ async def measure(
     seconds = plans[0].seconds + SLACK_SECONDS
     ends = [asyncio.ensure_future(each.until(*ENDS, seconds=seconds)) for each in sockets]
     await asyncio.sleep(0)
-    before = {name: _cpu_of(group) for name, group in pids.items()}
+    before = {name: cpu_of(group) for name, group in pids.items()}
     began = time.monotonic()
     asked = [each.send(prompt) for each, prompt in zip(sockets, prompts, strict=True)]
     await asyncio.gather(*ends)
     took = time.monotonic() - began
-    cost = {name: spent(before[name], _cpu_of(group)) for name, group in pids.items()}
+    cost = {name: spent(before[name], cpu_of(group)) for name, group in pids.items()}
     cost["server"] = cost["web"] + cost["workers"]
     for each in watching:
         each.cancel()
