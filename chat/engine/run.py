@@ -23,6 +23,10 @@ from chat.providers.base import Provider
 
 logger = logging.getLogger(__name__)
 
+# A beat for the preamble alone would have the first word wait for the one after it. Who is slower
+# than this is seen to have begun.
+PREAMBLE_SECONDS = 0.1
+
 Finish = Callable[["Run", Ending], Awaitable[None]]
 
 
@@ -84,7 +88,7 @@ class Run:
     async def main(self) -> None:
         self._pulse.add(self)
         if self._preamble:
-            self._pulse.wake()
+            asyncio.get_running_loop().call_later(PREAMBLE_SECONDS, self._pulse.wake)
         try:
             await self.answer.read(self._load_request)
             self.is_ending = True

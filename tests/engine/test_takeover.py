@@ -9,12 +9,14 @@ import pytest
 from django.conf import settings as django_settings
 
 from chat.database import Pool, make_pool
-from chat.engine import leases, renewal
+from chat.engine import leases, renewal, run
 from chat.engine.contact import MAX_GAP_SECONDS, Contact
 from chat.engine.interest import LASTS_SECONDS, Interest
 from chat.engine.process import Engine
 from chat.engine.resumption import Next, next_step
 from chat.protocol import ids
+from chat.providers.catalogue import Catalogue
+from chat.providers.chat_completions import ChatCompletionsProvider
 from tests.engine.faulty_layer import FaultyLayer
 from tests.engine.viewer import Viewer, begin
 from tests.upstream import Upstream
@@ -236,3 +238,32 @@ async def test_a_process_that_is_cut_off_for_long_stops_its_models(
     assert viewer.text(response_id) == "kept "
     await upstream.quiet()
     await viewer.drop()
+
+
+async def test_what_waited_is_begun_with_its_first_word(
+    database, upstream: Upstream, layer: FaultyLayer, identity, settings: Any, monkeypatch
+):
+    """And not a beat before it, which the first word would then wait out."""
+    monkeypatch.setattr(run, "PREAMBLE_SECONDS", 60)  # However long the first word takes here.
+    slow = settings.CHAT = replace(django_settings.CHAT, pulse_ms=15_000)
+    upstream.script = Script([chunk("the first word"), HANG])
+    provider = ChatCompletionsProvider(base_url=upstream.base_url, api_key="key")
+    web, worker = (
+        Engine(
+            pool=make_pool(),
+            layer=layer,
+            catalogue=Catalogue(provider, ["test-model"]),
+            concurrency=concurrency,
+        )
+        for concurrency in (0, 10)
+    )
+    await web.start()
+    await worker.start()
+    viewer = await Viewer(web, identity).connect()
+    began = asyncio.get_running_loop().time()
+    await begin(viewer, "begin")
+    await viewer.until(lambda: "the first word" in map(viewer.text, viewer.numbers))
+    assert asyncio.get_running_loop().time() - began < slow.pulse_ms / 1000
+    await viewer.drop()
+    await web.stop(grace_seconds=0)
+    await worker.stop(grace_seconds=0)
