@@ -102,7 +102,7 @@ def measure(house: House, size: Size) -> Findings:
     try:
         return _measure(house, size)
     except Failed as error:
-        raise Failed(f"{error}{house.said()}") from None
+        raise Failed(f"{error}{house.processes.said()}") from None
 
 
 def _measure(house: House, size: Size) -> Findings:
