@@ -9,7 +9,6 @@ from chat.database import Pool
 from chat.protocol.deltas import Usage
 from chat.protocol.events import Ending, ResponseInfo, counted_usage, response_object
 from chat.protocol.items import Item
-from chat.providers.silent import SILENT
 
 RESPONSE_COLUMNS = """
     response.id, extract(epoch FROM response.created_at)::float8, response.model,
@@ -288,16 +287,6 @@ async def response(pool: Pool, response_id: str) -> StoredResponse | None:
     async with pool.connection() as connection:
         row = await (await connection.execute(_RESPONSE, (response_id,))).fetchone()
     return stored_response(row) if row else None
-
-
-async def generates(pool: Pool, response_id: str) -> bool:
-    """Whether a model is to be asked; a warm-up asks none."""
-    async with pool.connection() as connection:
-        cursor = await connection.execute(
-            "SELECT provider <> %s FROM chat_response WHERE id = %s", (SILENT.name, response_id)
-        )
-        row = await cursor.fetchone()
-    return bool(row and row[0])
 
 
 async def output_items(pool: Pool, response_id: str) -> list[Item]:

@@ -128,19 +128,6 @@ async def hold(pool: Pool, intent_ids: list[int]) -> None:
         await connection.execute(_HOLD, (intent_ids,))
 
 
-_OF = """
-SELECT id, response_id, kind, payload, NULL, NULL, NULL FROM intent
- WHERE response_id = %s AND NOT payload ? 'held' ORDER BY id
-"""
-
-
-async def wishes_for(pool: Pool, response_id: str) -> list[Intent]:
-    """What is wanted of a response that runs, in order."""
-    async with pool.connection() as connection:
-        cursor = await connection.execute(_OF, (response_id,))
-        return [Intent(*row) for row in await cursor.fetchall()]
-
-
 _OF_LOCKED = """
 SELECT id, response_id, kind, payload, NULL, NULL, NULL FROM intent
  WHERE response_id = %s AND kind = 'steer' ORDER BY id

@@ -126,15 +126,6 @@ async def read(
     return runs
 
 
-async def frames(pool: Pool, response_id: str) -> list[str]:
-    """All kept events of a response that runs: its answer's limit bounds them."""
-    async with pool.connection() as connection:
-        cursor = await connection.execute(
-            "SELECT events FROM log WHERE response_id = %s ORDER BY first_number", (response_id,)
-        )
-        return [frame for (text,) in await cursor.fetchall() for frame in text.split("\n")]
-
-
 async def heads(pool: Pool, response_ids: Sequence[str]) -> dict[str, int]:
     """The highest kept number of each response, -1 where the log holds nothing."""
     async with pool.connection() as connection:

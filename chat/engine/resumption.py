@@ -7,14 +7,14 @@ together with what is wanted of it; what is wanted comes first.
 from enum import Enum
 from typing import NamedTuple
 
-from chat import queries
 from chat.database import Pool
-from chat.engine import intents, log
+from chat.engine import intents
 from chat.engine.intents import Intent
 from chat.engine.leases import Claimed
 from chat.engine.run import Run
 from chat.protocol import restoring
-from chat.queries import StoredResponse
+from chat.providers.silent import SILENT
+from chat.queries import RESPONSE_COLUMNS, StoredResponse, stored_response
 
 MAX_RERUNS = 1
 
@@ -55,18 +55,41 @@ def next_step(*, waited: bool, said: bool, reruns: int, wanted: set[str]) -> Nex
     return Next.INTERRUPT
 
 
+# In one statement: each worker asks so for each response that it takes. What waited runs from here
+# on; who looks at a row that somebody holds sees it wait a little longer.
+_FIND = f"""
+WITH begun AS (
+    UPDATE chat_response SET status = 'in_progress'
+     WHERE id = (SELECT id FROM chat_response WHERE id = %(id)s AND status = 'queued'
+                    FOR UPDATE SKIP LOCKED)
+)
+SELECT {RESPONSE_COLUMNS},
+       (SELECT string_agg(events, E'\\n' ORDER BY first_number) FROM log
+         WHERE log.response_id = response.id),
+       (SELECT jsonb_agg(jsonb_build_array(id, kind, payload) ORDER BY id) FROM intent
+         WHERE intent.response_id = response.id AND NOT payload ? 'held')
+  FROM chat_response AS response WHERE response.id = %(id)s
+"""
+
+
 async def find(pool: Pool, claimed: Claimed) -> Found | None:
     """What was kept of a response. None: it was deleted."""
-    response_id = claimed.response_id
-    stored = await queries.response(pool, response_id)
-    if stored is None or stored.info.conversation_id is None:
+    async with pool.connection() as connection:
+        cursor = await connection.execute(_FIND, {"id": claimed.response_id})
+        row = await cursor.fetchone()
+    if row is None:
         return None
+    *columns, events, wishes = row
+    stored = stored_response(columns)
     return Found(
         claimed,
         stored,
-        await queries.generates(pool, response_id),
-        restoring.restored(await log.frames(pool, response_id)),
-        await intents.wishes_for(pool, response_id),
+        stored.provider != SILENT.name,
+        restoring.restored(events.split("\n") if events else ()),
+        [
+            Intent(intent_id, stored.info.id, kind, payload, None, None, None)
+            for intent_id, kind, payload in wishes or ()
+        ],
     )
 
 

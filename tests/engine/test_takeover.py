@@ -267,3 +267,24 @@ async def test_what_waited_is_begun_with_its_first_word(
     await viewer.drop()
     await web.stop(grace_seconds=0)
     await worker.stop(grace_seconds=0)
+
+
+async def test_what_waited_is_in_progress_as_soon_as_somebody_runs_it(
+    engine: Engine, layer: FaultyLayer, upstream: Upstream, identity
+):
+    upstream.script = Script([chunk("begun "), HANG])
+    web = Engine(layer=layer, catalogue=engine.catalogue, concurrency=0)
+    await web.start()
+    viewer = await Viewer(web, identity).connect()
+    response_id, _ = await begin(viewer, "begin")
+    created, *_ = [frame for frame in viewer.frames if frame["type"] == "response.created"]
+    assert created["response"]["status"] == "queued"
+    async with engine.pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT status FROM chat_response WHERE id = %s", (response_id,)
+        )
+        assert await cursor.fetchone() == ("in_progress",)
+    viewer.send("interject:cancel", response_id=response_id)
+    await viewer.until(lambda: response_id in viewer.endings)
+    await viewer.drop()
+    await web.stop(grace_seconds=0)
