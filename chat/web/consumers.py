@@ -1,5 +1,6 @@
 """The WebSocket shell of a session: Channels' consumer, and what its defaults must not do to us."""
 
+import asyncio
 import logging
 import re
 from typing import Any
@@ -8,7 +9,8 @@ from urllib.parse import parse_qs
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from chat.engine.process import current_engine
+from chat.access import Identity
+from chat.engine.process import Engine, current_engine
 from chat.engine.pulse import UNREACHABLE
 from chat.protocol.errors import Unauthorized, Unavailable, WireError
 from chat.web.closing import TRY_AGAIN
@@ -17,6 +19,11 @@ from chat.web.session import Session
 from chat.web.signing_in import identify
 
 logger = logging.getLogger(__name__)
+
+# Daphne gives a handshake up after five seconds, a page after nine: they had better be told to come
+# again.
+HANDSHAKE_SECONDS = 3.0
+RETRY_SECONDS = 0.1
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 _UNAUTHORIZED = Unauthorized("invalid_api_key", "Sign in, or send an API key that is valid.")
@@ -49,8 +56,9 @@ class ResponsesConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         try:
-            engine = await current_engine()
-            identity = await identify(self.scope, engine.pool)
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                engine = await current_engine()
+                identity = await self._identify(engine)
         except UNREACHABLE as error:
             logger.warning("Postgres is away, a connection is refused: %s", error)
             await self._refuse(_UNAVAILABLE, [(b"retry-after", b"1")])
@@ -73,6 +81,15 @@ class ResponsesConsumer(AsyncWebsocketConsumer):
         )
         self.session.start()
         self._follow_as_addressed(query)
+
+    async def _identify(self, engine: Engine) -> Identity | None:
+        """After a restart of Postgres the pool's connections are dead, one after another."""
+        while True:
+            try:
+                return await identify(self.scope, engine.pool)
+            except UNREACHABLE as error:
+                logger.debug("Postgres is away, a handshake asks again: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _refuse(self, error: WireError, headers: list[tuple[bytes, bytes]]) -> None:
         """By its status where the server can say so. Daphne can only close, which is a 403.
