@@ -17,11 +17,11 @@ from pathlib import Path
 
 import redis
 
-from project import environment, origins, postgres_folder
+from project import origins, postgres_folder
 from project.environment import BASE_DIR
 from project.fleet import Fleet
-from project.interruptions import Interruptions, Stopped
-from project.launch import CANNOT_START, INVALID_SETTING, announce, refuse, say, start, step
+from project.interruptions import Interruptions
+from project.launch import announce, carry_out, say, start, step
 from project.preflight import CannotStart
 from project.setting_table import Service
 
@@ -34,21 +34,13 @@ POLL_SECONDS = 0.02
 def main() -> int:
     asked = _arguments()
     began = time.monotonic()
-    interruptions = Interruptions()
-    interruptions.catch()
-    try:
-        service = environment.read().service
-        with ExitStack() as house:
-            start(service, house, interruptions)
-            given = _given(service, house, interruptions)
-            _run(service, asked, given, house, began)
-    except environment.InvalidSetting as error:
-        return refuse(error, INVALID_SETTING)
-    except (CannotStart, RuntimeError) as error:
-        return refuse(error, CANNOT_START)
-    except Stopped:
-        return 0
-    return 0
+
+    def work(service: Service, house: ExitStack, interruptions: Interruptions) -> None:
+        start(service, house, interruptions)
+        given = _given(service, house, interruptions)
+        _run(service, asked, given, house, began)
+
+    return carry_out(work)
 
 
 def _arguments() -> argparse.Namespace:

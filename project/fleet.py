@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from project.environment import BASE_DIR
+from project.preflight import CannotStart
 
 READY_SECONDS = 60
 POLL_SECONDS = 0.1
@@ -91,11 +92,11 @@ class Fleet:
         self._replaces = False
 
     def start(self) -> None:
-        """Raises `RuntimeError` where a child does not come to serve."""
+        """Raises `CannotStart` where a child does not come to serve."""
         self._children = [self._child(name) for name in self._commands]
         for child in self._children:
             if not child.wait_until_ready():
-                raise RuntimeError(f"{child.name} did not start")
+                raise CannotStart(f"{child.name} did not start")
 
     def run(self) -> None:
         """Watch over them until told to stop, then until all have stopped."""

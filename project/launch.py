@@ -51,23 +51,32 @@ def step(label: str, work: Callable[[], str]) -> None:
 
 def main() -> int:
     began = time.monotonic()
+
+    def work(service: Service, house: ExitStack, interruptions: Interruptions) -> None:
+        start(service, house, interruptions)
+        _serve(service, began)
+
+    return carry_out(work)
+
+
+def carry_out(work: Callable[[Service, ExitStack, Interruptions], None]) -> int:
+    """Do it until it ends or is told to stop; then what it left with the house. The exit status."""
     interruptions = Interruptions()
     interruptions.catch()
     try:
         service = environment.read().service
         with ExitStack() as house:
-            start(service, house, interruptions)
-            _serve(service, began)
+            work(service, house, interruptions)
     except environment.InvalidSetting as error:
-        return refuse(error, INVALID_SETTING)
+        return _refuse(error, INVALID_SETTING)
     except (CannotStart, CommandError) as error:
-        return refuse(error, CANNOT_START)
+        return _refuse(error, CANNOT_START)
     except Stopped:
         return 0
     return 0
 
 
-def refuse(error: Exception, code: int) -> int:
+def _refuse(error: Exception, code: int) -> int:
     print(f"interject: {error}", file=sys.stderr, flush=True)
     return code
 
