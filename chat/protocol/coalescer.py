@@ -26,7 +26,7 @@ from chat.protocol.deltas import (
     WholeItem,
 )
 from chat.protocol.items import MESSAGE, REASONING, Item
-from chat.protocol.parts import ARGUMENTS, REFUSAL, SUMMARY, TEXT, Part, cited, is_whole
+from chat.protocol.parts import ARGUMENTS, REFUSAL, SUMMARY, TEXT, Part, Sources, is_whole, parts_of
 from chat.protocol.transcript import chars
 
 Event = dict[str, Any]
@@ -54,8 +54,7 @@ class Coalescer:
         self._item: Item | None = None
         self._part: Part | None = None
         self._phase: str | None = None
-        self._annotations: list[Event] = []
-        self._citations: dict[str, Citation] = {}
+        self._sources = Sources()
         # The call that is streamed. Fragments of others, and text, wait until it is done: upstream
         # may interleave them, the wire may not.
         self._call_index: int | None = None
@@ -102,8 +101,8 @@ class Coalescer:
                     self._say(REFUSAL, text)
                 case ToolCallDelta():
                     self._call(delta)
-                case Citation(url=url):
-                    self._citations[url] = delta
+                case Citation() | Annotation():
+                    self._sources.note(delta)
                 case Usage():
                     self.usage = delta
                 case Finish(reason=reason):
@@ -162,7 +161,7 @@ class Coalescer:
             is_thought = wanted == REASONING
             self._open_item(opening.reasoning() if is_thought else opening.message(self._phase))
         self._close_part()
-        self._part = Part(kind, len(_parts_of(self._item)))
+        self._part = Part(kind, len(parts_of(self._item)))
         self._emit(self._part.added, **self._place(), part=self._part.shape(""))
 
     # --- calls
@@ -209,8 +208,6 @@ class Coalescer:
                 self._place_whole(delta)
             case Phase(phase=phase):
                 self._phase = phase
-            case Annotation(annotation=annotation):
-                self._annotations.append(annotation)
             case Logprobs(logprobs=logprobs):
                 self._note(logprobs)
 
@@ -264,11 +261,11 @@ class Coalescer:
                 shape["annotations"] = self._annotate(text)
             self._emit(part.done, **self._place(), **part.done_fields(text))
             self._emit(part.closed, **self._place(), part=shape)
-            _parts_of(self._item).append(shape)
+            parts_of(self._item).append(shape)
         self._part = None
 
     def _annotate(self, text: str) -> list[Event]:
-        annotations = [*self._annotations, *(cited(e, text) for e in self._citations.values())]
+        annotations = self._sources.take(text)
         for index, annotation in enumerate(annotations):
             self._emit(
                 "response.output_text.annotation.added",
@@ -276,8 +273,6 @@ class Coalescer:
                 annotation_index=index,
                 annotation=annotation,
             )
-        self._annotations.clear()
-        self._citations.clear()
         return annotations
 
     def _flush(self) -> None:
@@ -299,9 +294,3 @@ class Coalescer:
     def _emit(self, kind: str, **fields: Any) -> None:
         self._flush()
         self._events.append({"type": kind, **fields})
-
-
-def _parts_of(item: Item | None) -> list[Item]:
-    assert item is not None
-    parts: list[Item] = item["summary" if item["type"] == REASONING else "content"]
-    return parts

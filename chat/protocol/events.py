@@ -117,16 +117,29 @@ def response_object(
             "event_id": info.event_ids[0] if info.event_ids else None,
             "event_ids": info.event_ids,
             "created_by": info.created_by,
+            **_answered_by(info, ending, provider, switches, cache),
         }
-        if provider:
-            response["interject"]["provider"] = provider
-        if switches:
-            response["interject"]["switches"] = switches
-        if ending is not None and (cache or cache_wish(info)):
-            response["interject"]["cache"] = cache or CACHE_UNUSED
     if info.request.get("user") is not None:
         response["user"] = info.request["user"]
     return response
+
+
+def _answered_by(
+    info: ResponseInfo,
+    ending: Ending | None,
+    provider: str | None,
+    switches: Sequence[Mapping[str, Any]],
+    cache: str,
+) -> dict[str, Any]:
+    """What is told of where the answer came from, as far as there is something to tell."""
+    told: dict[str, Any] = {}
+    if provider:
+        told["provider"] = provider
+    if switches:
+        told["switches"] = switches
+    if ending is not None and (cache or cache_wish(info)):
+        told["cache"] = cache or CACHE_UNUSED
+    return told
 
 
 def cache_wish(info: ResponseInfo) -> bool | None:

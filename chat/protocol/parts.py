@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from chat.protocol.deltas import Citation
+from chat.protocol.deltas import Annotation, Citation
+from chat.protocol.items import REASONING, Item
 
 TEXT = "output_text"
 REFUSAL = "refusal"
@@ -85,7 +86,31 @@ class Part:
         return {("refusal" if self.kind == REFUSAL else "text"): text}
 
 
-def cited(citation: Citation, text: str) -> dict[str, Any]:
+class Sources:
+    """What the text that is being written names, until it is closed."""
+
+    def __init__(self) -> None:
+        self._annotations: list[dict[str, Any]] = []
+        self._citations: dict[str, Citation] = {}
+
+    def note(self, source: Annotation | Citation) -> None:
+        """A source named again is one source, with its last title."""
+        match source:
+            case Annotation(annotation=annotation):
+                self._annotations.append(annotation)
+            case Citation(url=url):
+                self._citations[url] = source
+
+    def take(self, text: str) -> list[dict[str, Any]]:
+        """As annotations of the text, and none of the next one."""
+        cited = [_cited(citation, text) for citation in self._citations.values()]
+        taken = [*self._annotations, *cited]
+        self._annotations.clear()
+        self._citations.clear()
+        return taken
+
+
+def _cited(citation: Citation, text: str) -> dict[str, Any]:
     """A source of the answer as a whole, as the annotation of one of its texts."""
     return {
         "type": "url_citation",
@@ -102,3 +127,10 @@ def is_whole(arguments: str) -> bool:
         return isinstance(msgspec.json.decode(arguments), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def parts_of(item: Item | None) -> list[Item]:
+    """Where the closed parts of an item that has parts stand."""
+    assert item is not None
+    parts: list[Item] = item["summary" if item["type"] == REASONING else "content"]
+    return parts
