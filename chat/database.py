@@ -8,12 +8,15 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import psycopg
 from django.conf import settings
 from django.db import connections
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 Connection = AsyncConnection[tuple[Any, ...]]
+# What a statement raises when Postgres is away, or did not answer in time.
+UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError, OSError)
 Done = TypeVar("Done")
 
 # A peer that vanished without a word is noticed within ten seconds, not after the system's hours.

@@ -13,7 +13,8 @@ CHAT = ROOT / "chat"
 FLOORS: list[set[str]] = [
     {"chat.protocol"},
     {"chat.models", "chat.database", "chat.api_keys"},
-    {"chat.queries", "chat.access", "chat.received", "chat.snapshot", "chat.providers"},
+    {"chat.queries", "chat.finding", "chat.access", "chat.received", "chat.snapshot"}
+    | {"chat.providers"},
     {"chat.engine"},
     {"chat.services"},
     {"chat.web", "chat.review", "chat.management", "chat.admin", "chat.apps"},

@@ -13,9 +13,8 @@ from typing import NamedTuple, Protocol
 
 from chat import access
 from chat.access import Identity
-from chat.database import Pool
+from chat.database import UNREACHABLE, Pool
 from chat.engine.notices import AnyNotice, Owned, Removed, Started
-from chat.engine.pulse import UNREACHABLE
 from chat.protocol.batch import Batch
 
 logger = logging.getLogger(__name__)

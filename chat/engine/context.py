@@ -4,10 +4,9 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from chat.database import Pool
+from chat.database import UNREACHABLE, Pool
 from chat.engine import prompt
 from chat.engine.prompt import Prompt
-from chat.engine.pulse import UNREACHABLE
 from chat.engine.run import Run
 from chat.protocol import transcript
 from chat.protocol.items import Item

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from chat.database import Pool
-from chat.engine import context, log, prompt, records
+from chat.engine import context, prompt, starting
 from chat.engine.bus import Bus
 from chat.engine.caching import Caching, Policy
 from chat.engine.ephemeral import EphemeralRun
@@ -20,7 +20,7 @@ from chat.engine.intents import Intent
 from chat.engine.leases import NOBODY
 from chat.engine.notices import Started, Titled
 from chat.engine.prompt import Prompt
-from chat.engine.pulse import UNREACHABLE, Pulse
+from chat.engine.pulse import Pulse
 from chat.engine.renewal import Renewal
 from chat.engine.run import Run
 from chat.engine.switching import Switching
@@ -36,7 +36,6 @@ from chat.providers.silent import SILENT
 
 logger = logging.getLogger(__name__)
 
-RETRY_SECONDS = 0.25
 STARTS_AT_ONCE = 4
 ENDS_AT_ONCE = 3
 ENDING_SECONDS = 30.0
@@ -139,37 +138,14 @@ class Dispatcher:
 
     async def _dispatch(self, asked: Prompt) -> ResponseInfo | None:
         opening = self.opening(asked)
-        was_sent = False
-        try:
-            async with self.pool.connection() as connection:
-                was_sent = True
-                opened = await records.start(connection, opening)
-        except UNREACHABLE:
-            if not was_sent or not await self._was_opened(opening):
-                raise
-            opened = records.Opened(None)
+        opened = await starting.start_surely(self.pool, opening, self._lease_seconds)
         if opened is None:
             return None
         self.launch(asked, opening, opened)
         return opening.info
 
-    async def _was_opened(self, opening: records.Opening) -> bool:
-        """Whether a start whose answer was lost was committed: nobody else knows its id.
-
-        Raises `TimeoutError` when nobody could say for as long as a lease lasts.
-        """
-        response_id = opening.info.id
-        async with asyncio.timeout(self._lease_seconds):
-            while True:
-                try:
-                    found = await log.standing(self.pool, [response_id])
-                    return found[response_id].last_number >= 0
-                except UNREACHABLE as error:
-                    logger.warning("Postgres is away, a start waits: %s", error)
-                    await asyncio.sleep(RETRY_SECONDS)
-
-    def opening(self, asked: Prompt) -> records.Opening:
-        """What `records.start` writes of a response. Nothing runs before `launch`."""
+    def opening(self, asked: Prompt) -> starting.Opening:
+        """What `starting.start` writes of a response. Nothing runs before `launch`."""
         return prompt.opening(
             asked,
             prompt.describe(asked, self.clock(), store=True),
@@ -178,7 +154,7 @@ class Dispatcher:
             provider=self.provider_for(asked).name,
         )
 
-    def launch(self, asked: Prompt, opening: records.Opening, opened: records.Opened) -> None:
+    def launch(self, asked: Prompt, opening: starting.Opening, opened: starting.Opened) -> None:
         """What was begun is committed: show it, and run it or have it run."""
         info = opening.info
         assert info.conversation_id is not None

@@ -8,10 +8,9 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chat.database import Pool
+from chat.database import UNREACHABLE, Pool
 from chat.engine import intents
 from chat.engine.intents import Intent
-from chat.engine.pulse import UNREACHABLE
 from chat.engine.run import Run
 from chat.protocol import lifecycle
 

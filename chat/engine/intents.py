@@ -7,11 +7,10 @@ works with the bus dead and upstream mute: every process looks ten times a secon
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from chat import received
-from chat.database import Pool
+from chat.database import Connection, Pool
 from chat.protocol import lifecycle
 from chat.received import NOT_RECEIVED, Receiving
 
@@ -134,7 +133,7 @@ SELECT id, response_id, kind, payload, NULL, NULL, NULL FROM intent
 """
 
 
-async def all_steers(connection: AsyncConnection[Any], response_id: str) -> list[Intent]:
+async def all_steers(connection: Connection, response_id: str) -> list[Intent]:
     """Every steer of the response that there will ever be: none can be added until the end.
 
     To add one takes a share of the response's row, which is locked here until the transaction ends.

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from chat.engine.leases import NOBODY
-from chat.engine.records import Opening
+from chat.engine.starting import Opening
 from chat.protocol import batch as batches
 from chat.protocol import ids, lifecycle
 from chat.protocol.creation import Creation

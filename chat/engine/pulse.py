@@ -13,7 +13,7 @@ from typing import Protocol
 
 import psycopg
 
-from chat.database import Pool
+from chat.database import UNREACHABLE, Pool
 from chat.engine import log
 from chat.engine.pace import Pace
 from chat.protocol.batch import Batch
@@ -24,7 +24,6 @@ RETRY_SECONDS = 0.25
 SHORTEST_SECONDS = 0.001
 # Postgres will never take it. A limit that it names is an OperationalError, like a lost connection.
 REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
-UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError, OSError)
 
 
 class Keeping(Protocol):

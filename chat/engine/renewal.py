@@ -5,9 +5,8 @@ import logging
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 
-from chat.database import Pool
+from chat.database import UNREACHABLE, Pool
 from chat.engine import leases
-from chat.engine.pulse import UNREACHABLE
 from chat.engine.run import Run
 
 logger = logging.getLogger(__name__)

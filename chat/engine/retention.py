@@ -7,10 +7,9 @@ One process at a time does it, whoever gets the advisory lock.
 import asyncio
 import logging
 
-from chat.database import Pool
+from chat.database import UNREACHABLE, Pool
 from chat.engine import cached_answers
 from chat.engine.cached_answers import Bounds
-from chat.engine.pulse import UNREACHABLE
 
 logger = logging.getLogger(__name__)
 

@@ -10,14 +10,14 @@ from contextlib import nullcontext
 from typing import NamedTuple
 
 from chat import queries
-from chat.database import Pool
-from chat.engine import intents, log, queue, records
+from chat.database import UNREACHABLE, Connection, Pool
+from chat.engine import finishing, intents, log, queue, starting
 from chat.engine.bus import Bus
 from chat.engine.dispatcher import Dispatcher
 from chat.engine.intents import Intent
 from chat.engine.notices import Ended, QueueChanged
 from chat.engine.prompt import Prompt
-from chat.engine.pulse import REFUSED, UNREACHABLE
+from chat.engine.pulse import REFUSED
 from chat.engine.run import Run
 from chat.engine.steering import Steering, successor_prompt, with_held_steers
 from chat.protocol import lifecycle
@@ -35,8 +35,8 @@ class Begun(NamedTuple):
     """What `Dispatcher.launch` wants of a response that was begun in a transaction."""
 
     asked: Prompt
-    opening: records.Opening
-    opened: records.Opened
+    opening: starting.Opening
+    opened: starting.Opened
 
 
 class _SuccessorLost(Exception):
@@ -126,11 +126,11 @@ class Succession:
             return None
 
     async def _try_to_write(
-        self, connection: records.Connection, run: Run, ending: Ending, *, alone: bool
+        self, connection: Connection, run: Run, ending: Ending, *, alone: bool
     ) -> "_Written":
         successor = None if alone else await self._successor(connection, run)
         closing = self._closing(run, ending, successor)
-        prompts_wait = await records.finish(connection, closing)
+        prompts_wait = await finishing.finish(connection, closing)
         if prompts_wait is None:
             return _Written(closing, False, None, True)
         begun = await self._begin(connection, successor)
@@ -141,23 +141,21 @@ class Succession:
         applies = ending.reason == lifecycle.STEERED or ending.status == lifecycle.COMPLETED
         return bool(run.steers) and applies and not unanswered_calls(run.answer.coalescer.output)
 
-    async def _successor(self, connection: records.Connection, run: Run) -> Prompt | None:
+    async def _successor(self, connection: Connection, run: Run) -> Prompt | None:
         """The prompt that the run's steers make. No steer is added behind this."""
         steers = await intents.all_steers(connection, run.response_id)
         return successor_prompt(run.info, steers) if steers else None
 
-    async def _begin(
-        self, connection: records.Connection, successor: Prompt | None
-    ) -> Begun | None:
+    async def _begin(self, connection: Connection, successor: Prompt | None) -> Begun | None:
         if successor is None:
             return None
         opening = self._dispatcher.opening(successor)
-        opened = await records.start(connection, opening)
+        opened = await starting.start(connection, opening)
         if opened is None:
             raise _SuccessorLost
         return Begun(successor, opening, opened)
 
-    def _closing(self, run: Run, ending: Ending, successor: Prompt | None) -> records.Closing:
+    def _closing(self, run: Run, ending: Ending, successor: Prompt | None) -> finishing.Closing:
         response = run.final_object(ending)
         answer = run.answer
         receipt = None
@@ -166,7 +164,7 @@ class Succession:
                 **run.receipt,
                 "upstream_closed_at": answer.upstream_closed_at if answer.upstream_opened else None,
             }
-        return records.Closing(
+        return finishing.Closing(
             response_id=run.response_id,
             owner=self._dispatcher.owner,
             attempt=run.attempt,
@@ -187,7 +185,7 @@ class Succession:
         error = {"code": "server_error", "message": "The answer could not be kept."}
         return Ending(status=lifecycle.FAILED, error=error, ended_at=ending.ended_at)
 
-    async def _was_written(self, closing: records.Closing) -> bool:
+    async def _was_written(self, closing: finishing.Closing) -> bool:
         """Whether an earlier try got through, and only its answer was lost."""
         found = (await log.standing(self._pool, [closing.response_id]))[closing.response_id]
         return found.owner is None and found.last_number == closing.last_batch.last_number
@@ -252,7 +250,7 @@ class _Written(NamedTuple):
     One that comes later looks for itself whether it may start.
     """
 
-    closing: records.Closing
+    closing: finishing.Closing
     done: bool
     begun: Begun | None
     prompts_wait: bool

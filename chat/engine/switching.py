@@ -11,11 +11,10 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from chat.database import Pool
+from chat.database import UNREACHABLE, Pool
 from chat.engine.answering import Switch
 from chat.engine.bus import Bus
 from chat.engine.notices import Switched
-from chat.engine.pulse import UNREACHABLE
 from chat.engine.run import Run
 
 logger = logging.getLogger(__name__)

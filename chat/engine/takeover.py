@@ -7,7 +7,7 @@ is taken becomes a run of this process, or is ended by it, or is left to be run 
 import asyncio
 import logging
 
-from chat.database import Pool
+from chat.database import UNREACHABLE, Pool
 from chat.engine import context, leases, prompt, resumption
 from chat.engine.answering import Answering
 from chat.engine.bus import Bus
@@ -15,7 +15,6 @@ from chat.engine.contact import Contact
 from chat.engine.dispatcher import Dispatcher
 from chat.engine.leases import MAX_TAKEN, NOBODY, Claimed
 from chat.engine.notices import Owned
-from chat.engine.pulse import UNREACHABLE
 from chat.engine.resumption import Found, Next
 from chat.engine.run import Run
 from chat.providers.base import ModelRequest

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from chat import queries, received
+from chat import finding, received
 from chat.access import Identity
 from chat.engine.process import Engine
 from chat.protocol.errors import BadRequest, Unauthorized
@@ -25,7 +25,7 @@ class Repeated(NamedTuple):
 
 async def check_login(engine: Engine, identity: Identity) -> None:
     """Raises `Unauthorized` once the session, key or account that signed in has ended."""
-    standing = await queries.standing(engine.pool, identity)
+    standing = await finding.standing(engine.pool, identity)
     must_hold(standing.holds)
 
 

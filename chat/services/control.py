@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from chat import queries, received
+from chat import finding, received
 from chat.access import Identity
 from chat.engine import intents
 from chat.engine.notices import Intended
@@ -23,7 +23,7 @@ class Accepted(NamedTuple):
 
 async def request_cancel(
     engine: Engine, asker: Asker, response_id: str, seen: int | None
-) -> queries.Target:
+) -> finding.Target:
     """Have a response stopped. Returns the response that is meant, which may have ended already."""
     payload = cancel_payload(engine, asker.identity, seen)
     while True:
@@ -61,7 +61,7 @@ async def request_steer(engine: Engine, asker: Asker, steer: Steer) -> Accepted 
 
 
 async def _try_steer(
-    engine: Engine, asker: Asker, steer: Steer, target: queries.Target
+    engine: Engine, asker: Asker, steer: Steer, target: finding.Target
 ) -> Accepted | Repeated | None:
     """One try. None: the response ended, or has too many steers."""
     if target.response_id is None:
@@ -113,7 +113,7 @@ def _ended_steer(steer: Steer, status: str | None) -> BadSteer:
     return _bad_steer(steer, "response_not_active", "The response has ended: send a prompt.")
 
 
-async def _target(engine: Engine, asker: Asker, response_id: str) -> queries.Target:
-    target = await queries.target(engine.pool, asker.identity, response_id)
+async def _target(engine: Engine, asker: Asker, response_id: str) -> finding.Target:
+    target = await finding.target(engine.pool, asker.identity, response_id)
     must_hold(target.holds)
     return target

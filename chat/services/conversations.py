@@ -5,9 +5,9 @@ from typing import Any
 
 import psycopg
 
+from chat.database import UNREACHABLE
 from chat.engine.notices import Removed, Titled
 from chat.engine.process import Engine, current_engine
-from chat.engine.pulse import UNREACHABLE
 from chat.protocol import ids
 from chat.protocol.errors import NotFound, Unavailable
 

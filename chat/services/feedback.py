@@ -4,7 +4,7 @@ from typing import Any
 
 import psycopg
 
-from chat import queries, received
+from chat import finding, received
 from chat.engine.notices import Typing
 from chat.engine.process import Engine
 from chat.protocol.errors import NotFound
@@ -90,7 +90,7 @@ async def _row(
 
 async def tell_typing(engine: Engine, asker: Asker, conversation_id: str) -> None:
     """Tell the conversation's followers that the asker types. Never stored."""
-    standing = await queries.standing(engine.pool, asker.identity, conversation_id=conversation_id)
+    standing = await finding.standing(engine.pool, asker.identity, conversation_id=conversation_id)
     must_hold(standing.holds)
     if standing.conversation_id is None:
         raise NotFound(

@@ -7,17 +7,17 @@ import msgspec
 import psycopg
 from django.conf import settings
 
-from chat import queries, received
+from chat import finding, queries, received
 from chat.engine import queue
 from chat.engine.process import Engine
 from chat.engine.prompt import Prompt, of_creation
 from chat.engine.steering import with_held_steers
+from chat.finding import Standing
 from chat.protocol import ids, lifecycle
 from chat.protocol.calls import check_calls
 from chat.protocol.creation import Creation
 from chat.protocol.errors import BadRequest, NotFound, Unauthorized, Unavailable, WireError
 from chat.protocol.items import REFERENCE, Item, plain_text, unanswered_calls
-from chat.queries import Standing
 from chat.services.asking import Asker, Repeated, check_login, must_hold, repeated, was_received
 from chat.services.models import choose_model
 
@@ -127,7 +127,7 @@ async def _try_create(
 
 
 async def _standing(engine: Engine, asker: Asker, creation: Creation) -> Standing:
-    standing = await queries.standing(
+    standing = await finding.standing(
         engine.pool,
         asker.identity,
         conversation_id=creation.conversation,

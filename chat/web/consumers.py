@@ -10,8 +10,8 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from chat.access import Identity
+from chat.database import UNREACHABLE
 from chat.engine.process import Engine, current_engine
-from chat.engine.pulse import UNREACHABLE
 from chat.protocol.errors import Unauthorized, Unavailable, WireError
 from chat.web.closing import TRY_AGAIN
 from chat.web.frames import text_of

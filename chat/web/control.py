@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from chat import queries, services
+from chat import finding, queries, services
 from chat.engine.notices import QueueChanged, SteerFailed, SteerHeld, Switched, Titled
 from chat.protocol import lifecycle
 from chat.protocol.requests import Cancel, Dequeue, Feedback, Steer, Typing
@@ -55,7 +55,7 @@ class Control:
         )
         await self._await_end(target, [command.event_id])
 
-    async def _await_end(self, target: queries.Target, event_ids: list[str | None]) -> None:
+    async def _await_end(self, target: finding.Target, event_ids: list[str | None]) -> None:
         """Have the receipts given, to the cancels with these ids, when news of the end comes.
 
         That is behind the response's last event; asked for at once, they were sometimes before it.
@@ -108,7 +108,7 @@ class Control:
 
     async def _moved_on(self, response_id: str) -> bool:
         """A steer came first: the cancel means what the steer made, if it made anything."""
-        target = await queries.target(
+        target = await finding.target(
             self._connection.engine.pool, self._connection.identity, response_id
         )
         if target.response_id is None or target.response_id == response_id:

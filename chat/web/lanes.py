@@ -7,7 +7,7 @@ control: a stop never waits behind either.
 import logging
 from collections.abc import Awaitable, Callable
 
-from chat.engine.pulse import UNREACHABLE
+from chat.database import UNREACHABLE
 from chat.protocol import requests
 from chat.protocol.errors import RateLimited, Unauthorized, Unavailable, WireError
 from chat.protocol.requests import Command

@@ -10,7 +10,7 @@ from collections import deque
 from typing import Any
 
 from chat import services
-from chat.engine.pulse import UNREACHABLE
+from chat.database import UNREACHABLE
 from chat.services import Begun, Queued, Repeated
 from chat.web.connection import Connection
 

@@ -12,9 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from enum import Enum
 
-from chat.database import Pool
+from chat.database import UNREACHABLE, Pool
 from chat.engine import log
-from chat.engine.pulse import UNREACHABLE
 from chat.protocol.follower import Window
 from chat.web.stream import Stream
 

@@ -44,7 +44,7 @@ _PERSON = "SELECT id, username, password FROM chat_user WHERE id = %s AND is_act
 async def identify(scope: dict[str, Any], pool: Pool) -> Identity | None:
     """Who a handshake proves to be, or None. A key needs no origin, a cookie the exact one.
 
-    Raises what `pulse.UNREACHABLE` names when the database cannot be asked.
+    Raises what `database.UNREACHABLE` names when the database cannot be asked.
     """
     headers = {name: value.decode("latin1") for name, value in scope["headers"]}
     authorization = headers.get(b"authorization", "")

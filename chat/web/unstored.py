@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
-from chat import queries, services
+from chat import finding, queries, services
 from chat.engine import prompt
 from chat.engine.answering import Switch
 from chat.engine.ephemeral import EphemeralRun
@@ -249,7 +249,7 @@ class Unstored:
         if remembered is not None:
             return remembered
         engine, identity = self._connection.engine, self._connection.identity
-        standing = await queries.standing(engine.pool, identity, response_id=parent_id)
+        standing = await finding.standing(engine.pool, identity, response_id=parent_id)
         if standing.parent is None:
             raise BadRequest(
                 "previous_response_not_found",

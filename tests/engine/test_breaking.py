@@ -2,7 +2,7 @@
 
 import asyncio
 
-from chat.engine import leases, records
+from chat.engine import leases, starting
 from chat.engine.answer import Answer
 from chat.engine.ephemeral import EphemeralRun
 from chat.engine.prompt import Prompt
@@ -125,7 +125,7 @@ async def test_a_parent_that_is_not_stored_may_have_many_stored_children(
 async def test_a_stop_interrupts_what_starts_meanwhile_too(engine, upstream, identity, monkeypatch):
     upstream.script = Script([chunk("one "), HANG])
     viewer = await Viewer(engine, identity).connect()
-    start, begun, goes_on = records.start, Gate(), Gate()
+    start, begun, goes_on = starting.start, Gate(), Gate()
 
     async def start_and_take_long(connection, opening):
         opened = await start(connection, opening)
@@ -133,7 +133,7 @@ async def test_a_stop_interrupts_what_starts_meanwhile_too(engine, upstream, ide
         await goes_on.passed()
         return opened
 
-    monkeypatch.setattr(records, "start", start_and_take_long)
+    monkeypatch.setattr(starting, "start", start_and_take_long)
     viewer.send("response.create", input="hello")
     await begun.passed()
     stopping = asyncio.create_task(engine.dispatcher.stop(grace_seconds=0))

@@ -509,7 +509,7 @@ async def test_a_bad_row_is_as_good_as_none_and_is_replaced(engine, upstream, vi
 async def test_a_cache_that_cannot_be_used_fails_no_response(upstream, viewer, monkeypatch, how):
     async def broken(*_given: Any, **_named: Any) -> Any:
         if how == "hangs":
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()  # That nobody sets.
         raise OSError("Postgres is away")
 
     monkeypatch.setattr(caching, "LOOK_SECONDS", 0.05)

@@ -1,12 +1,13 @@
 """A statement loses its answer, or a start its connection: what was kept goes on, and once."""
 
+import asyncio
 from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
 
-from chat.engine import log, records
-from tests.engine.viewer import Viewer, begin, kept_text
+from chat.engine import log, starting
+from tests.engine.viewer import SECONDS, Viewer, begin, kept_text
 from tests.gate import Gate
 from tests.upstream_script import HANG, Script, chunk, whole
 
@@ -32,7 +33,7 @@ class ForgetfulPool:
 async def test_an_answer_that_was_lost_loses_and_doubles_nothing(
     engine, upstream, identity, monkeypatch
 ):
-    gate, end, lost = Gate(), Gate(), []
+    gate, end, lost, answers_arrive = Gate(), Gate(), [], asyncio.Event()
     upstream.script = whole("one ", "two ", "three", gate=[gate, end])
     append = log.append
 
@@ -41,12 +42,14 @@ async def test_an_answer_that_was_lost_loses_and_doubles_nothing(
         if len(lost) < 3:
             lost.append(kept)
             raise psycopg.OperationalError("the answer was lost")
+        answers_arrive.set()
         return kept
 
     viewer = await Viewer(engine, identity).connect()
     response_id, _ = await begin(viewer, "hello")
     monkeypatch.setattr(log, "append", append_and_lose_the_answer)
     gate.open()
+    await asyncio.wait_for(answers_arrive.wait(), SECONDS)
     await viewer.until(lambda: viewer.text(response_id) == "one two ")
     assert len(lost) == 3
     end.open()
@@ -88,14 +91,14 @@ async def test_a_successor_runs_although_the_answer_to_its_beginning_was_lost(
 async def test_a_start_whose_answer_was_lost_is_run(engine, upstream, identity, monkeypatch):
     upstream.script = whole("one")
     viewer = await Viewer(engine, identity).connect()
-    start, lost = records.start, []
+    start, lost = starting.start, []
 
     async def start_and_lose_the_answer(*arguments):
         await start(*arguments)
         lost.append(arguments)
         raise psycopg.OperationalError("the answer was lost")
 
-    monkeypatch.setattr(records, "start", start_and_lose_the_answer)
+    monkeypatch.setattr(starting, "start", start_and_lose_the_answer)
     viewer.send("response.create", input="hello")
     await viewer.until(lambda: viewer.endings)
     assert len(lost) == 1
@@ -108,7 +111,7 @@ async def test_a_response_whose_connection_closed_as_it_was_started_runs_to_its_
 ):
     upstream.script = whole("one")
     viewer = await Viewer(engine, identity).connect()
-    start, begun, goes_on, openings = records.start, Gate(), Gate(), []
+    start, begun, goes_on, openings = starting.start, Gate(), Gate(), []
 
     async def start_and_take_long(connection, opening):
         opened = await start(connection, opening)
@@ -117,7 +120,7 @@ async def test_a_response_whose_connection_closed_as_it_was_started_runs_to_its_
         await goes_on.passed()
         return opened
 
-    monkeypatch.setattr(records, "start", start_and_take_long)
+    monkeypatch.setattr(starting, "start", start_and_take_long)
     viewer.send("response.create", input="hello")
     await begun.passed()
     await viewer.drop()

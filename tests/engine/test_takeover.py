@@ -48,8 +48,8 @@ def test_what_is_wanted_comes_first_and_a_model_is_asked_again_once(
 def test_contact_lasts_from_the_first_answer_after_the_last_break():
     contact = Contact()
     assert not contact.has_lasted(0, now=0)
-    for now in range(10):
-        contact.made(now)
+    for second in range(10):
+        contact.made(second)
     assert contact.has_lasted(9, now=9)
     assert not contact.has_lasted(9.5, now=9)
     contact.lost()

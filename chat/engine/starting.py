@@ -1,23 +1,28 @@
-"""A response's first and last words to the database, each one statement.
+"""A response's first words to the database, one statement.
 
-Owns the writing of responses, their items and their leases. Every statement claims before it
-writes: what it finds changed, it leaves alone, and its empty answer says so.
+It claims before it writes: what it finds changed, it leaves alone, and its empty answer says so.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
-from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
+from chat.database import UNREACHABLE, Connection, Pool
+from chat.engine import log
+from chat.engine.columns import batch_columns, item_columns
 from chat.protocol import lifecycle
 from chat.protocol.batch import Batch
-from chat.protocol.events import Ending, ResponseInfo, encode_json
-from chat.protocol.items import Item, plain_text
+from chat.protocol.events import ResponseInfo
+from chat.protocol.items import Item
 from chat.received import RECEIVE
 
-Connection = AsyncConnection[tuple[Any, ...]]
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.25
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,24 +56,6 @@ class Opened(NamedTuple):
     """`title` is the conversation's new one, None if it had one."""
 
     title: str | None
-
-
-class Closing(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a response ends with."""
-
-    response_id: str
-    owner: str
-    attempt: int
-    last_batch: Batch
-    ending: Ending
-    items: Sequence[Item]
-    usage: Mapping[str, Any]
-    first_delta_at: float | None
-    receipt: Mapping[str, Any] | None
-    successor_id: str | None = None
-    provider: str
-    switches: Sequence[Mapping[str, Any]] = ()
-    cache: str = ""
 
 
 # Joined, not asked in sub-selects: when another start held the row, Postgres checks the conditions
@@ -154,58 +141,33 @@ _STARTS = {
     for waited in (False, True)
 }
 
-# When it ended by the clock of the process, as its last event says; unless that clock is wrong, or
-# the end had to wait for Postgres. Viewers are told of what ended lately: it must be dated so.
-_ENDED_AT = """
-CASE WHEN abs(extract(epoch FROM clock_timestamp())::float8 - %(ended_at)s::float8) < 2.0
-     THEN to_timestamp(%(ended_at)s::float8) ELSE clock_timestamp() END
-"""
-_FINISH = f"""
-WITH mine AS (
-    SELECT response_id FROM lease
-     WHERE response_id = %(id)s AND owner = %(owner)s AND attempt = %(attempt)s
-       FOR UPDATE
-), ended AS (
-    UPDATE chat_response
-       SET status = %(status)s, incomplete_reason = %(reason)s, error = %(error)s,
-           receipt = %(receipt)s, successor_id = %(successor_id)s,
-           provider = %(provider)s, switches = %(switches)s, cache = %(cache)s,
-           input_tokens = %(input_tokens)s, cached_tokens = %(cached_tokens)s,
-           output_tokens = %(output_tokens)s, reasoning_tokens = %(reasoning_tokens)s,
-           usage_estimated = %(usage_estimated)s,
-           first_delta_at = to_timestamp(%(first_delta_at)s),
-           ended_at = {_ENDED_AT}, last_number = %(last_number)s
-      FROM mine WHERE chat_response.id = mine.response_id
-    RETURNING conversation_id
-), logged AS (
-    INSERT INTO log (response_id, first_number, last_number, events)
-    SELECT %(id)s, %(first_number)s, %(last_number)s, %(events)s FROM mine
-), released AS (
-    DELETE FROM lease USING mine WHERE lease.response_id = mine.response_id
-), cancels AS (
-    DELETE FROM intent USING mine
-     WHERE intent.response_id = mine.response_id AND kind = 'cancel'
-       AND %(successor_id)s::text IS NULL  -- With a successor they mean that.
-), conversation AS (
-    UPDATE chat_conversation
-       SET next_position = next_position + %(count)s, updated_at = now(),
-           queue_paused = queue_paused OR %(pauses)s
-      FROM ended WHERE chat_conversation.id = ended.conversation_id
-    RETURNING id, next_position - %(count)s AS base
-), kept_items AS (
-    INSERT INTO chat_item (id, conversation_id, response_id, position, direction, type, role,
-                           status, body, text)
-    SELECT item.id, conversation.id, %(id)s, conversation.base + item.place - 1, 'output',
-           item.type, item.role, item.status, item.body::jsonb, item.text
-      FROM conversation,
-           unnest(%(item_ids)s::text[], %(types)s::text[], %(roles)s::text[], %(statuses)s::text[],
-                  %(bodies)s::text[], %(texts)s::text[])
-           WITH ORDINALITY AS item (id, type, role, status, body, text, place)
-)
-SELECT EXISTS (SELECT FROM chat_waitingprompt
-                WHERE chat_waitingprompt.conversation_id = ended.conversation_id)
-  FROM ended
-"""
+
+async def start_surely(pool: Pool, opening: Opening, patience_seconds: float) -> Opened | None:
+    """As `start`, on a connection of its own; and when the answer is lost, find out.
+
+    Raises one of `UNREACHABLE` when nothing was written, or when nobody could say for so long.
+    """
+    was_sent = False
+    try:
+        async with pool.connection() as connection:
+            was_sent = True
+            return await start(connection, opening)
+    except UNREACHABLE:
+        if was_sent and await _was_started(pool, opening.info.id, patience_seconds):
+            return Opened(None)
+        raise
+
+
+async def _was_started(pool: Pool, response_id: str, patience_seconds: float) -> bool:
+    """Whether a start whose answer was lost was committed: nobody else knows its id."""
+    async with asyncio.timeout(patience_seconds):
+        while True:
+            try:
+                found = await log.standing(pool, [response_id])
+                return found[response_id].last_number >= 0
+            except UNREACHABLE as error:
+                logger.warning("Postgres is away, a start waits: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
 
 
 async def start(connection: Connection, opening: Opening) -> Opened | None:
@@ -215,8 +177,8 @@ async def start(connection: Connection, opening: Opening) -> Opened | None:
     """
     info = opening.info
     parameters = {
-        **_item_columns(opening.items),
-        **_batch_columns(opening.first_batch),
+        **item_columns(opening.items),
+        **batch_columns(opening.first_batch),
         "id": info.id,
         "conversation_id": info.conversation_id,
         "origin": opening.origin,
@@ -247,62 +209,3 @@ async def start(connection: Connection, opening: Opening) -> Opened | None:
     statement = _STARTS[opening.origin is not None, opening.waiting_id is not None]
     row = await (await connection.execute(statement, parameters)).fetchone()
     return Opened(row[0]) if row else None
-
-
-async def finish(connection: Connection, closing: Closing) -> bool | None:
-    """Keep the response's end, if it is still ours. None: it is not, and nothing was written.
-
-    Otherwise whether prompts wait in its conversation.
-    """
-    ending, usage = closing.ending, closing.usage
-    parameters = {
-        **_item_columns(closing.items),
-        **_batch_columns(closing.last_batch),
-        "id": closing.response_id,
-        "owner": closing.owner,
-        "attempt": closing.attempt,
-        "status": ending.status,
-        "reason": ending.reason,
-        "error": Jsonb(dict(ending.error)) if ending.error else None,
-        "receipt": Jsonb(dict(closing.receipt)) if closing.receipt else None,
-        "successor_id": closing.successor_id,
-        "provider": closing.provider,
-        "switches": Jsonb(list(closing.switches)),
-        "cache": closing.cache,
-        "input_tokens": usage["input_tokens"],
-        "cached_tokens": usage["input_tokens_details"]["cached_tokens"],
-        "output_tokens": usage["output_tokens"],
-        "reasoning_tokens": usage["output_tokens_details"]["reasoning_tokens"],
-        "usage_estimated": usage.get("estimated", False),
-        "first_delta_at": closing.first_delta_at,
-        "ended_at": ending.ended_at,
-        "pauses": ending.status == "cancelled",
-    }
-    row = await (await connection.execute(_FINISH, parameters)).fetchone()
-    return row[0] if row else None
-
-
-def _item_columns(items: Sequence[Item]) -> dict[str, Any]:
-    return {
-        "count": len(items),
-        "item_ids": [item["id"] for item in items],
-        "types": [item["type"] for item in items],
-        "roles": [item.get("role") for item in items],
-        "statuses": [item.get("status", "completed") for item in items],
-        "bodies": [body_text(item) for item in items],
-        "texts": [plain_text(item) for item in items],
-    }
-
-
-def _batch_columns(batch: Batch) -> dict[str, Any]:
-    return {
-        "first_number": batch.first_number,
-        "last_number": batch.last_number,
-        "events": batch.text,
-    }
-
-
-def body_text(item: Item) -> str:
-    """What of an item has no column of its own, as JSON."""
-    own = ("id", "type", "role", "status")
-    return encode_json({name: value for name, value in item.items() if name not in own}).decode()
