@@ -1,18 +1,17 @@
 """The bus: kept events and notices, to the followers here and, by the channel layer, elsewhere.
 
-Followers in this process get everything at once. To another process goes one message a pulse, with
-what its followers want of all that was kept; notices, which are rare, go to a group of all
-processes. The layer may lose, double or reorder anything, and may be dead: followers see what is
-missing and read the log. It never makes anybody wait: what cannot be sent in time is dropped, the
-oldest first.
+Followers in this process get everything at once. To another process goes one letter a pulse, with
+what its followers want of all that was kept; notices go to a group of all processes, those that
+wait together in one message. The layer may lose, double or reorder anything, and may be dead:
+followers see what is missing and read the log. It never makes anybody wait: what cannot be sent in
+time is dropped, the oldest first.
 """
 
 import asyncio
 import logging
 import secrets
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
 
 from channels.exceptions import ChannelFull
 from channels.layers import BaseChannelLayer
@@ -20,14 +19,13 @@ from channels.layers import BaseChannelLayer
 from chat.engine import notices
 from chat.engine.interest import Interest
 from chat.engine.notices import AnyNotice
+from chat.engine.outgoing import Outgoing, packed
 from chat.protocol import batch as batches
 from chat.protocol.batch import Batch
 
 logger = logging.getLogger(__name__)
 
 EVERYBODY = "interject"
-MAX_WAITING = 256
-MAX_WAITING_CHARS = 8 * 1024 * 1024
 SEND_SECONDS = 2.0
 RETRY_SECONDS = 0.5
 REJOIN_SECONDS = 10.0
@@ -35,29 +33,6 @@ REJOIN_SECONDS = 10.0
 GONE_SECONDS = 45.0
 
 News = Callable[[str], Iterable[Batch]]
-
-
-class _Kept(NamedTuple):
-    """What was kept, on its way to one other process."""
-
-    inbox: str
-    batches: Sequence[Batch]
-
-
-class _Asked(NamedTuple):
-    """The conversations that are followed here, on their way to a process that runs some."""
-
-    inbox: str
-    conversations: Sequence[str]
-
-
-class _Here(NamedTuple):
-    """That we are here, on its way to a process that has just come."""
-
-    inbox: str
-
-
-_Saying = _Kept | _Asked | _Here | AnyNotice
 
 
 class Bus:
@@ -81,8 +56,7 @@ class Bus:
         self._on_batches = on_batches
         self._on_notice = on_notice
         self._interest = Interest()
-        self._outgoing: deque[_Saying] = deque(maxlen=MAX_WAITING)
-        self._waiting_chars = 0
+        self._outgoing = Outgoing()
         self._heard: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._probes: dict[str, asyncio.Event] = {}
@@ -115,18 +89,21 @@ class Bus:
             for inbox in self._interest.inboxes(batch.conversation_id, now):
                 wanted.setdefault(inbox, []).append(batch)
         for inbox, batches_of_it in wanted.items():
-            self._put(_Kept(inbox, batches_of_it))
+            self._outgoing.keep(inbox, batches_of_it)
+            self._wake.set()
 
     def tell(self, notice: AnyNotice) -> None:
         """Say it to this process at once, and to the others behind what was shown before."""
         self._on_notice(notice)
         if not self.is_alone:
-            self._put(notice)
+            self._outgoing.tell(notice)
+            self._wake.set()
 
     def ask(self, process_id: str, conversations: Sequence[str]) -> None:
         """Have another process send what it keeps of these conversations, for a while."""
         if process_id != self._process_id:
-            self._put(_Asked(_inbox_of(process_id), conversations))
+            self._outgoing.ask(_inbox_of(process_id), conversations)
+            self._wake.set()
 
     @property
     def is_alone(self) -> bool:
@@ -144,64 +121,30 @@ class Bus:
         finally:
             del self._probes[name]
 
-    def _put(self, said: _Saying) -> None:
-        if len(self._outgoing) == MAX_WAITING:
-            self._next()
-        self._outgoing.append(said)
-        self._waiting_chars += _chars(said)
-        while self._waiting_chars > MAX_WAITING_CHARS and len(self._outgoing) > 1:
-            self._next()
-        self._wake.set()
-
-    def _next(self) -> _Saying:
-        said = self._outgoing.popleft()
-        self._waiting_chars -= _chars(said)
-        return said
-
     async def _send_all(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
             while self._outgoing:
-                await self._send_next()
+                await self._send_round()
 
-    async def _send_next(self) -> None:
-        """One message. What was kept for one process goes together, up to the next notice."""
-        said = self._next()
+    async def _send_round(self) -> None:
+        letters, told = self._outgoing.take()
+        for inbox, letter in letters.items():
+            message = {"type": "letter", "by": self._inbox, **letter}
+            await self._try(self._layer.send(inbox, message))
+        if told:
+            message = {"type": "notices", "by": self._inbox, "notices": packed(told)}
+            await self._try(self._layer.group_send(EVERYBODY, message))
+
+    async def _try(self, sending: Awaitable[None]) -> None:
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                match said:
-                    case _Kept():
-                        packed = batches.pack([*said.batches, *self._more_for(said.inbox)])
-                        message = {"type": "kept", "batches": packed, "by": self._inbox}
-                        await self._layer.send(said.inbox, message)
-                    case _Here(inbox):
-                        await self._layer.send(inbox, {"type": "here", "by": self._inbox})
-                    case _Asked(inbox, conversations):
-                        asked = {"conversations": list(conversations), "by": self._inbox}
-                        await self._layer.send(inbox, {"type": "asked", **asked})
-                    case _:
-                        notice = {"notice": notices.pack(said), "by": self._inbox}
-                        await self._layer.group_send(EVERYBODY, {"type": "notice", **notice})
+                await sending
         except ChannelFull:
             logger.debug("The channel layer is full; followers read the log")
         except Exception as error:
             logger.warning("The channel layer failed; followers read the log: %r", error)
-
-    def _more_for(self, inbox: str) -> list[Batch]:
-        """What was kept for the same process meanwhile: order holds within it, up to a notice."""
-        more: list[Batch] = []
-        others: list[_Saying] = []
-        while self._outgoing and isinstance(self._outgoing[0], _Kept | _Asked | _Here):
-            said = self._next()
-            if isinstance(said, _Kept) and said.inbox == inbox:
-                more += said.batches
-            else:
-                others.append(said)
-        for said in reversed(others):
-            self._outgoing.appendleft(said)
-            self._waiting_chars += _chars(said)
-        return more
 
     # --- what comes in
 
@@ -221,27 +164,35 @@ class Bus:
     def _deliver(self, message: dict[str, Any]) -> None:
         self._heard_of(message.get("by", self._inbox))
         match message["type"]:
-            case "kept":
-                self._on_batches(batches.unpack(message["batches"]))
-            case "asked":
-                self._asked(message["by"], message["conversations"])
-            case "notice" if message["by"] != self._inbox:
-                self._on_notice(notices.unpack(message["notice"]))
+            case "letter":
+                self._on_batches(batches.unpack(message["kept"]))
+                self._asked(message["by"], message["asked"])
+            case "notices" if message["by"] != self._inbox:
+                for each in message["notices"]:
+                    self._hear(each)
             case "probe" if message["name"] in self._probes:
                 self._probes[message["name"]].set()
+
+    def _hear(self, packed_notice: bytes) -> None:
+        try:
+            self._on_notice(notices.unpack(packed_notice))
+        except Exception:
+            logger.exception("A notice from another process was not understood")
 
     def _heard_of(self, inbox: str) -> None:
         if inbox == self._inbox:
             return
         if inbox not in self._heard:
-            self._put(_Here(inbox))  # It has just come, and would not hear of us for a while.
+            self._outgoing.ask(inbox)  # It has just come, and would not hear of us for a while.
+            self._wake.set()
         self._heard[inbox] = asyncio.get_running_loop().time()
 
     def _asked(self, inbox: str, conversations: Sequence[str]) -> None:
         news = self._interest.said(inbox, conversations, asyncio.get_running_loop().time())
         missed = [batch for conversation_id in news for batch in self.latest(conversation_id)]
         if missed:
-            self._put(_Kept(inbox, missed))
+            self._outgoing.keep(inbox, missed)
+            self._wake.set()
 
     async def _stay_joined(self) -> None:
         """Membership may be lost with Redis: from time to time, join again and say so."""
@@ -263,7 +214,3 @@ class Bus:
 
 def _inbox_of(process_id: str) -> str:
     return f"interject.{process_id}"
-
-
-def _chars(said: _Saying) -> int:
-    return sum(len(batch.text) for batch in said.batches) if isinstance(said, _Kept) else 0

@@ -24,9 +24,9 @@ async def of_prompt(pool: Pool, run: Run, asked: Prompt) -> ModelRequest:
     return _request(run, [*before, *asked.context, *asked.items])
 
 
-async def of_kept(pool: Pool, run: Run) -> ModelRequest:
+def of_kept(run: Run, said: Sequence[Item]) -> ModelRequest:
     """For a response that was begun elsewhere: its branch ends with its own input."""
-    return _request(run, await _branch(pool, run.response_id))
+    return _request(run, said)
 
 
 def _request(run: Run, said: Sequence[Item]) -> ModelRequest:

@@ -127,7 +127,7 @@ class Engine:
             case Intended(response_id=response_id):
                 self.dispatcher.look_for(response_id)
                 self.takeover.look_now()  # It may wait for a worker: anybody can end it.
-            case Started(owner=""):
+            case Started(owner="") if self.dispatcher.room != 0:
                 self.takeover.look_now()
             case Owned():
                 self.takeover.heard(notice)

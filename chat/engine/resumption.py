@@ -13,8 +13,15 @@ from chat.engine.intents import Intent
 from chat.engine.leases import Claimed
 from chat.engine.run import Run
 from chat.protocol import restoring
+from chat.protocol.items import Item
 from chat.providers.silent import SILENT
-from chat.queries import RESPONSE_COLUMNS, StoredResponse, stored_response
+from chat.queries import (
+    ITEM_COLUMNS,
+    RESPONSE_COLUMNS,
+    StoredResponse,
+    item_of,
+    stored_response,
+)
 
 MAX_RERUNS = 1
 
@@ -30,13 +37,17 @@ class Next(Enum):
 
 
 class Found(NamedTuple):
-    """What was kept of a response. `generates`: not a warm-up, which asks no model."""
+    """What was kept of a response. `generates`: not a warm-up, which asks no model.
+
+    `said`: on its branch, up to its own input.
+    """
 
     claimed: Claimed
     stored: StoredResponse
     generates: bool
     standing: restoring.Standing
     wishes: list[Intent]
+    said: list[Item]
 
 
 def next_step(*, waited: bool, said: bool, reruns: int, wanted: set[str]) -> Next:
@@ -67,7 +78,14 @@ SELECT {RESPONSE_COLUMNS},
        (SELECT string_agg(events, E'\\n' ORDER BY first_number) FROM log
          WHERE log.response_id = response.id),
        (SELECT jsonb_agg(jsonb_build_array(id, kind, payload) ORDER BY id) FROM intent
-         WHERE intent.response_id = response.id AND NOT payload ? 'held')
+         WHERE intent.response_id = response.id AND NOT payload ? 'held'),
+       (WITH RECURSIVE branch AS (
+            SELECT response.id, response.parent_id, 0 AS depth
+            UNION ALL
+            SELECT before.id, before.parent_id, branch.depth + 1
+              FROM branch JOIN chat_response AS before ON before.id = branch.parent_id)
+        SELECT json_agg(json_build_array({ITEM_COLUMNS}) ORDER BY branch.depth DESC, item.position)
+          FROM branch JOIN chat_item AS item ON item.response_id = branch.id)
   FROM chat_response AS response WHERE response.id = %(id)s
 """
 
@@ -79,7 +97,7 @@ async def find(pool: Pool, claimed: Claimed) -> Found | None:
         row = await cursor.fetchone()
     if row is None:
         return None
-    *columns, events, wishes = row
+    *columns, events, wishes, said = row
     stored = stored_response(columns)
     return Found(
         claimed,
@@ -90,6 +108,7 @@ async def find(pool: Pool, claimed: Claimed) -> Found | None:
             Intent(intent_id, stored.info.id, kind, payload, None, None, None)
             for intent_id, kind, payload in wishes or ()
         ],
+        [item_of(each) for each in said or ()],
     )
 
 

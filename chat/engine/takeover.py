@@ -117,7 +117,9 @@ class Takeover:
     async def _resume(self, claimed: Claimed, *, waited: bool) -> None:
         """The lease is ours: go on from what was kept. If that fails, it lapses again."""
         try:
-            found = await resumption.find(self._pool, claimed)
+            # Of a crowd the first are answered first: they do not queue behind all the others.
+            async with self._dispatcher.starting:
+                found = await resumption.find(self._pool, claimed)
         except UNREACHABLE as error:
             logger.warning("Postgres is away, %s waits: %s", claimed.response_id, error)
             return
@@ -148,7 +150,7 @@ class Takeover:
         begins = step is Next.RUN and not standing.is_in_progress
 
         async def load() -> ModelRequest:
-            return await context.of_kept(self._pool, run)
+            return context.of_kept(run, found.said)
 
         run = self._dispatcher.new_run(
             info=info,
