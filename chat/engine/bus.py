@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 EVERYBODY = "interject"
 SEND_SECONDS = 2.0
+# At once after a pause; then so often. In a crowd, waking Redis costs more than what is said.
+ROUND_SECONDS = 0.005
 RETRY_SECONDS = 0.5
 REJOIN_SECONDS = 10.0
 # A process that says nothing for so long is gone: each says every ten seconds that it is there.
@@ -127,6 +129,7 @@ class Bus:
             self._wake.clear()
             while self._outgoing:
                 await self._send_round()
+                await asyncio.sleep(ROUND_SECONDS)
 
     async def _send_round(self) -> None:
         letters, told = self._outgoing.take()
