@@ -1,6 +1,7 @@
 """Looks for cancels and steers ten times a second, tokens or not, and tells the runs meant.
 
-A notice on the bus makes it look at once; the table decides.
+A notice on the bus makes it look at once; the table decides. While nothing runs here, nor did
+lately, it looks once a second: for what others were to see to, and are gone.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from chat.protocol import lifecycle
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.1
+IDLE_SECONDS = 1.0
 RETRY_SECONDS = 0.25
 AGAIN_SECONDS = 1.0
 REMEMBERED_SECONDS = intents.FORSAKEN_SECONDS + 5.0  # Then anybody sees to it.
@@ -44,6 +46,8 @@ class IntentWatch:
         self._ended[response_id] = asyncio.get_running_loop().time()
 
     async def repeat(self) -> None:
+        loop = asyncio.get_running_loop()
+        looked_at = loop.time()
         while True:
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
@@ -51,8 +55,12 @@ class IntentWatch:
             except TimeoutError:
                 pass
             self._look_now.clear()
+            lately = self._lately()
+            if not self._runs and not lately and loop.time() < looked_at + IDLE_SECONDS:
+                continue
+            looked_at = loop.time()
             try:
-                self._see_to_all(await intents.pending(self._pool, self._owner, self._lately()))
+                self._see_to_all(await intents.pending(self._pool, self._owner, lately))
             except UNREACHABLE as error:
                 logger.warning("Postgres is away, intents wait: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)

@@ -23,7 +23,10 @@ UPSTREAM_CUT = "upstream_cut"
 UPSTREAM_PROTOCOL = "upstream_protocol"
 
 MAX_QUOTED_CHARS = 500
-CHECK_ADDRESS = "The operator must check OPENAI_BASE_URL: it usually ends in /v1."
+# Where operators say who answers: in the environment, or in the file of CHAT_PROVIDERS.
+ADDRESS = "its address (OPENAI_BASE_URL, or base_url of the provider)"
+KEY = "its key (OPENAI_API_KEY, or keys of the provider)"
+CHECK_ADDRESS = f"The operator must check {ADDRESS}: it usually ends in /v1."
 
 # Keys of the providers that have a shape of their own, and whatever follows "Bearer".
 SECRETS = re.compile(
@@ -49,7 +52,7 @@ def unreachable(why: str) -> ProviderError:
     return ProviderError(
         UPSTREAM_UNREACHABLE,
         f"The model's provider cannot be reached ({why}). Try again in a moment; if it stays so, "
-        "the operator must check OPENAI_BASE_URL and the network.",
+        f"the operator must check {ADDRESS} and the network.",
         retriable=True,
     )
 
@@ -248,7 +251,7 @@ def _refused_key(status: int | None) -> ProviderError:
     )
     return ProviderError(
         UPSTREAM_AUTH,
-        f"The model's provider {what} ({status or 401}). The operator must check OPENAI_API_KEY "
+        f"The model's provider {what} ({status or 401}). The operator must check {KEY} "
         "and the account behind it.",
         status=status,
     )
@@ -258,7 +261,7 @@ def _unknown_model(said: str, status: int | None) -> ProviderError:
     return ProviderError(
         MODEL_NOT_FOUND,
         "The model's provider does not know this model" + _saying(said) + ". Choose another model; "
-        "if none works, the operator must check CHAT_MODELS and OPENAI_BASE_URL.",
+        f"if none works, the operator must check its models and {ADDRESS}.",
         status=status,
     )
 
