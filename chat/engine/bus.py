@@ -18,7 +18,7 @@ from channels.layers import BaseChannelLayer
 
 from chat.engine import notices
 from chat.engine.interest import Interest
-from chat.engine.notices import AnyNotice
+from chat.engine.notices import AnyNotice, Started
 from chat.engine.outgoing import Outgoing, packed
 from chat.protocol import batch as batches
 from chat.protocol.batch import Batch
@@ -172,13 +172,18 @@ class Bus:
                 self._asked(message["by"], message["asked"])
             case "notices" if message["by"] != self._inbox:
                 for each in message["notices"]:
-                    self._hear(each)
+                    self._hear(each, message["by"])
             case "probe" if message["name"] in self._probes:
                 self._probes[message["name"]].set()
 
-    def _hear(self, packed_notice: bytes) -> None:
+    def _hear(self, packed_notice: bytes, inbox: str) -> None:
         try:
-            self._on_notice(notices.unpack(packed_notice))
+            notice = notices.unpack(packed_notice)
+            if isinstance(notice, Started) and notice.connection_ids:
+                # Whoever runs it sends its first word there, before it was asked to.
+                now = asyncio.get_running_loop().time()
+                self._interest.said(inbox, [notice.conversation_id], now)
+            self._on_notice(notice)
         except Exception:
             logger.exception("A notice from another process was not understood")
 
