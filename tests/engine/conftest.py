@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 import uvloop
 
 from chat.access import Identity
 from chat.database import make_pool
+from chat.engine.caching import Policy
 from chat.engine.process import Engine
 from chat.models import ApiKey
 from chat.providers.base import Provider
 from chat.providers.catalogue import Catalogue
 from chat.providers.chat_completions import ChatCompletionsProvider
+from tests.engine.asking_again import POLICY
 from tests.engine.faulty_layer import FaultyLayer
-from tests.service import Account
+from tests.engine.viewer import Viewer
+from tests.service import Account, new_account
 from tests.upstream import Upstream
 
 
@@ -47,11 +51,15 @@ async def engine(provider: Provider, layer: FaultyLayer, database) -> AsyncItera
     await running.stop(grace_seconds=0)
 
 
+def identity_of(account: Account) -> Identity:
+    key = ApiKey.objects.get(user=account.user)
+    return Identity(user_id=account.user.pk, username=account.username, api_key_id=key.pk)
+
+
 @pytest.fixture
 def identity(account: Account) -> Identity:
     """The account, signed in by its key."""
-    key = ApiKey.objects.get(user=account.user)
-    return Identity(user_id=account.user.pk, username=account.username, api_key_id=key.pk)
+    return identity_of(account)
 
 
 @pytest.fixture
@@ -60,3 +68,34 @@ async def nothing_is_left_behind(engine: Engine) -> AsyncIterator[None]:
     yield
     for viewer in list(engine.audience._by_connection.values()):
         await viewer.finish()
+
+
+@pytest.fixture
+def use(engine: Engine) -> Callable[..., None]:
+    """Have the engine use a cache, with settings other than the usual."""
+
+    def use(**fields: Any) -> None:
+        given = {name: getattr(POLICY, name) for name in POLICY.__struct_fields__} | fields
+        engine.dispatcher.caching.policy = Policy(**given)
+
+    return use
+
+
+@pytest.fixture
+def cached(use: Callable[..., None]) -> None:
+    use()
+
+
+@pytest.fixture
+async def viewer(engine: Engine, identity: Identity) -> Viewer:
+    return await Viewer(engine, identity).connect()
+
+
+@pytest.fixture
+def somebody_else(database) -> Identity:
+    return identity_of(new_account())
+
+
+@pytest.fixture
+async def stranger(engine: Engine, somebody_else: Identity) -> Viewer:
+    return await Viewer(engine, somebody_else).connect()
