@@ -5,10 +5,12 @@ import pytest
 from chat.providers.base import Limits
 from chat.providers.chat_completions import ChatCompletionsProvider
 from chat.providers.http_provider import HttpProvider
+from chat.providers.pool import Pool
 from chat.providers.responses import ResponsesProvider
+from tests.providers.pooling import Time, member, pool_of
 from tests.upstream import Upstream
 from tests.upstream_responses import RESPONSES
-from tests.upstream_script import CHAT, Speech
+from tests.upstream_script import CHAT, Speech, whole
 
 KEY = "sk-operators-secret-key"
 MakeProvider = Callable[..., HttpProvider]
@@ -58,3 +60,36 @@ async def provider_with(upstream: Upstream, speech: Speech) -> AsyncIterator[Mak
 @pytest.fixture
 def provider(provider_with: MakeProvider) -> HttpProvider:
     return provider_with()
+
+
+@pytest.fixture
+async def first() -> AsyncIterator[Upstream]:
+    async with Upstream(whole("from the first")) as running:
+        yield running
+
+
+@pytest.fixture
+async def second() -> AsyncIterator[Upstream]:
+    async with Upstream(whole("from the second")) as running:
+        yield running
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+async def alone(first: Upstream, time: Time) -> AsyncIterator[Pool]:
+    """A pool of one."""
+    pool = pool_of(member("first", first), time=time)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def pair(first: Upstream, second: Upstream, time: Time) -> AsyncIterator[Pool]:
+    """The second is asked when the first cannot be."""
+    pool = pool_of(member("first", first), member("second", second, priority=2), time=time)
+    yield pool
+    await pool.close()

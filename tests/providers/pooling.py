@@ -1,7 +1,7 @@
 """Pools for the tests: over real upstreams, with a clock that only their own waits move."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chat.protocol.deltas import ProviderChosen
@@ -14,8 +14,11 @@ from chat.providers.pool import Pool
 from chat.providers.retrying import Patience
 from tests.providers.reading import asking
 from tests.upstream import Upstream
+from tests.upstream_script import Script, refusal
 
 BEGAN = 1_790_000_000.0
+SOON = refusal(429, retry_after="1")
+MUCH_LATER = refusal(429, retry_after="200")
 
 
 class Time:
@@ -99,3 +102,13 @@ async def ask(pool: Pool, model: str = "test-model", **request: Any) -> Told:
     except ProviderError as error:
         told.error = error
     return told
+
+
+def then(*scripts: Script) -> Callable[[Any], Script]:
+    """Each request is answered by the next of the scripts, the last one for ever."""
+    waiting = list(scripts)
+    return lambda _: waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+
+def prompts(upstream: Upstream) -> int:
+    return len(upstream.requests)
