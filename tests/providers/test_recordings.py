@@ -3,15 +3,12 @@
 The recordings lie beside the repository, if at all; nothing else needs them. What must come of each
 is worked out here with nothing but `json`.
 
-Cuts: a cut makes two chunks of the HTTP body, so two reads. Short files are cut once at every
-position, over HTTP. Longer ones are cut at every position too, but at many in each answer (every
-`STRIDE`th, for each offset; for files over `LONG_BYTES` a sample of the offsets). And every file is
-cut once at every position, and into single bytes, without HTTP.
+Over HTTP they are cut as `cuts` says; without it, each is cut once at every position, and into
+single bytes.
 """
 
 import asyncio
 import json
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +17,13 @@ import pytest
 from chat.providers.base import Delta, Limits
 from chat.providers.chat_answer import ChatAnswer
 from chat.providers.chat_completions import ChatCompletionsProvider
+from tests.providers.cuts import cut_at, cuts_of
 from tests.providers.reading import Call, Heard, asking, deltas_of, joined
 from tests.upstream import Upstream
 from tests.upstream_script import Script
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "recordings" / "chat_completions"
 FILES = sorted(FOLDER.glob("*.txt"))
-SHORT_BYTES = 1_500
-LONG_BYTES = 20_000
-STRIDE = 61
-SAMPLE = 4
 AT_ONCE = 32
 
 if not FILES:
@@ -69,12 +63,6 @@ def add_call(heard: Heard, fragment: dict[str, Any]) -> None:
 def same_words(heard: Heard, expected: Heard) -> None:
     for name in ("text", "reasoning", "refusal", "calls", "finish"):
         assert getattr(heard, name) == getattr(expected, name)
-
-
-def cut_at(data: bytes, positions: list[int]) -> list[bytes]:
-    edges = [0, *positions, len(data)]
-    pieces = [data[start:end] for start, end in pairwise(edges)]
-    return [piece for piece in pieces if piece]
 
 
 async def replay(
@@ -117,13 +105,8 @@ async def test_a_recording_arrives_with_other_line_ends_and_pings_between(path, 
 @each_recording
 async def test_a_recording_cut_at_every_byte_arrives_the_same(path, upstream, provider):
     data = stream_of(path)
-    if len(data) <= SHORT_BYTES:
-        cuts = [cut_at(data, [position]) for position in range(1, len(data))]
-    else:
-        offsets = range(1, STRIDE, STRIDE // SAMPLE if len(data) > LONG_BYTES else 1)
-        cuts = [cut_at(data, list(range(each, len(data), STRIDE))) for each in offsets]
     whole = (await replay(upstream, provider, [[data]]))[0]
-    for heard in await replay(upstream, provider, cuts):
+    for heard in await replay(upstream, provider, cuts_of(data)):
         assert heard == whole
 
 

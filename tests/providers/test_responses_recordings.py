@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from chat.protocol.deltas import Delta, Finish, Usage
-from chat.providers.base import Limits
-from chat.providers.responses_answer import ResponsesAnswer
+from tests.providers.cuts import cut_at, cuts_of
 from tests.providers.reading import asking, deltas_of, hear, items_of
-from tests.providers.test_recordings import LONG_BYTES, SAMPLE, SHORT_BYTES, STRIDE, cut_at
+from tests.providers.responses_reading import heard
 from tests.upstream_responses import RESPONSES
 from tests.upstream_script import Script
 
@@ -79,14 +78,6 @@ def shown(item: dict[str, Any]) -> dict[str, Any] | None:
     return ours if ours["summary"] or item.get("encrypted_content") else None
 
 
-def heard(pieces: list[bytes]) -> tuple[list[Delta], ResponsesAnswer]:
-    answer = ResponsesAnswer(Limits())
-    deltas: list[Delta] = []
-    for piece in pieces:
-        deltas += answer.feed(piece)
-    return deltas + answer.end(), answer
-
-
 def same(deltas: list[Delta], events: Recorded) -> None:
     items = items_of(deltas)
     for item in items:
@@ -116,12 +107,7 @@ async def test_a_recording_arrives_whole(events, upstream, provider):
 @each_recording
 async def test_a_recording_cut_at_every_byte_arrives_the_same(events, upstream, provider):
     data = stream_of(events)
-    if len(data) <= SHORT_BYTES:
-        cuts = [cut_at(data, [position]) for position in range(1, len(data))]
-    else:
-        offsets = range(1, STRIDE, STRIDE // SAMPLE if len(data) > LONG_BYTES else 3)
-        cuts = [cut_at(data, list(range(each, len(data), STRIDE))) for each in offsets]
-    for pieces in cuts:
+    for pieces in cuts_of(data, step=3):
         upstream.script = Script(pieces)
         same(await deltas_of(provider, asking()), events)
 
