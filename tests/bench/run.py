@@ -1,15 +1,12 @@
 """One run of the bench: what is measured, in which order, by whom. Owns no figure's meaning."""
 
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.bench.house import Contestant, House, Load
 from tests.bench.plan import Plan
 from tests.bench.processes import Failed
+from tests.bench.progress import said
 
 BARE = "bare"
 SERVERS = ("uvicorn", "daphne")
@@ -107,23 +104,23 @@ def measure(house: House, size: Size) -> Findings:
 
 def _measure(house: House, size: Size) -> Findings:
     findings = Findings(size)
-    with _said("database, accounts, conversations"):
+    with said("database, accounts, conversations"):
         prepared = house.prepare(ACCOUNTS, LENGTHS)
         findings.queries = prepared["queries"]
     load = house.load()
-    with _said("servers"):
+    with said("servers"):
         contestants = _contestants(house)
     findings.names = list(contestants)
     ours = {name: each for name, each in contestants.items() if name != BARE}
     for name, each in contestants.items():
-        with _said(f"{size.idle} idle sockets, {name}"):
+        with said(f"{size.idle} idle sockets, {name}"):
             findings.idle[name] = load.do("idle", target=each.target, count=size.idle)
     _rounds(house, load, contestants, findings)
     _single_prompts(house, load, contestants, findings)
     for name, each in ours.items():
-        with _said(f"cancels, {name}"):
+        with said(f"cancels, {name}"):
             findings.cancels[name] = _cancels(house, load, each, name, size.cancels)
-        with _said(f"opening conversations, {name}"):
+        with said(f"opening conversations, {name}"):
             findings.opened[name] = load.do(
                 "open", target=each.target, ids=prepared["conversations"]
             )
@@ -169,7 +166,7 @@ def _rounds(
         for number in range(size.rounds[shape_name]):
             for name, each in contestants.items():
                 redis = {"redis": each.redis.pid} if each.redis else {}
-                with _said(f"{shape_name} streams, round {number + 1}, {name}"):
+                with said(f"{shape_name} streams, round {number + 1}, {name}"):
                     found[name].append(
                         load.do(
                             "streams",
@@ -187,7 +184,7 @@ def _single_prompts(
     house: House, load: Load, contestants: dict[str, Contestant], findings: Findings
 ) -> None:
     count = findings.size.singles
-    with _said("single prompts"):
+    with said("single prompts"):
         findings.singles["direct"] = load.do(
             "direct", upstream=house.upstream, tag="direct", count=count
         )
@@ -202,7 +199,7 @@ def _joins(house: House, load: Load, ours: dict[str, Contestant], findings: Find
     pulse = {"CHAT_PULSE_MS": str(round(PULSE_MS / HURRY))}
     for name in ours:
         what = f"joining an answer of {tokens} tokens, {name}"
-        with _said(what), house.processes.for_a_while():
+        with said(what), house.processes.for_a_while():
             target = _made(house, name, pulse, " joined").target
             plan = Plan(_tag("join", name), tokens, 50 * HURRY)
             findings.joins[name] = load.do("join", target=target, plan=plan)
@@ -216,7 +213,7 @@ def _without_redis(
     for name, each in ours.items():
         if each.redis is None:
             continue
-        with _said(f"cancels with Redis dead, {name}"):
+        with said(f"cancels with Redis dead, {name}"):
             each.redis.kill()
             found = _cancels(house, load, each, f"{name} without redis", count)
             findings.cancels_without_redis[name] = found
@@ -226,16 +223,3 @@ def _without_redis(
 
 def _tag(*parts: str) -> str:
     return "-".join(parts).replace(" ", "_")
-
-
-@contextmanager
-def _said(what: str) -> Iterator[None]:
-    """Say on stderr what is being measured, and how long it took."""
-    print(f"  {what} … ", end="", file=sys.stderr, flush=True)
-    began = time.monotonic()
-    try:
-        yield
-    except BaseException:
-        print(file=sys.stderr)
-        raise
-    print(f"{time.monotonic() - began:.1f} s", file=sys.stderr)

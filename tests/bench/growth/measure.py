@@ -1,9 +1,5 @@
 """The four growths, each on the inline service on uvicorn, and on the cluster where it matters."""
 
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +8,7 @@ from tests.bench.growth import kept
 from tests.bench.growth.chart import Chart, Panel
 from tests.bench.house import Contestant, House, Load
 from tests.bench.plan import Plan
+from tests.bench.progress import said
 from tests.bench.run import CLUSTER
 
 ACCOUNTS = 100
@@ -180,16 +177,3 @@ class Growth:
             beside={},
         )
         return found
-
-
-@contextmanager
-def said(what: str) -> Iterator[None]:
-    """Say on stderr what is being measured, and how long it took."""
-    print(f"  {what} … ", end="", file=sys.stderr, flush=True)
-    began = time.monotonic()
-    try:
-        yield
-    except BaseException:
-        print(file=sys.stderr)
-        raise
-    print(f"{time.monotonic() - began:.1f} s", file=sys.stderr)
