@@ -1,7 +1,9 @@
 """Several conversations at once, on all web processes of a cluster."""
 
 import asyncio
-from contextlib import AsyncExitStack
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from tests.faults.answers import long_answer, new_conversation
 from tests.faults.cluster import Cluster, gone
@@ -37,6 +39,24 @@ async def open_pages(house: AsyncExitStack, cluster: Cluster, account: Account) 
         page = Page(account, cluster.doors, conversation_id, first=number)
         pages.append(await house.enter_async_context(page))
     return pages
+
+
+@asynccontextmanager
+async def stopped_under_load(
+    cluster: Cluster, stopped: Process, account: Account, upstream: Upstream
+) -> AsyncIterator[list[Page]]:
+    """Pages that have asked, while one process is told to stop: all get their answers, what the
+    body does, and more answers from whoever is left. The process ends well.
+    """
+    async with AsyncExitStack() as house:
+        pages = await open_pages(house, cluster, account)
+        running = [await page.asked(long_answer()) for page in pages]
+        stopped.signal(signal.SIGTERM)
+        await complete(pages, running)
+        assert await gone(stopped) == 0
+        yield pages
+        await all_say_more(pages)
+        await judge_all(upstream, pages)
 
 
 async def judge_all(upstream: Upstream, pages: list[Page]) -> None:
