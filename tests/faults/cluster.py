@@ -11,13 +11,17 @@ and signs in to upstream by its own key, so that a test can tell who runs a resp
 import asyncio
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from django.db import connection
 
+from tests.faults import inside
 from tests.faults.proxy import Proxy
 from tests.faults.redis_process import RedisProcess
 from tests.service import Process, Service, Worker
@@ -68,6 +72,7 @@ class Cluster:
         self._settings = dict(settings or {})
         self._members: list[Member] = []
         self._house = ExitStack()
+        self._answers = Path(self._house.enter_context(TemporaryDirectory()))
 
     @contextmanager
     def running(
@@ -152,6 +157,14 @@ class Cluster:
         key = seen.headers["authorization"].removeprefix("Bearer ")
         return next(each.process for each in self._members if each.key == key)
 
+    async def tasks(self, process: Process) -> "Counter[str]":
+        """How many tasks of each name, or of each coroutine, its event loop has."""
+        return await inside.tasks(process, self._answers)
+
+    async def block(self, process: Process) -> None:
+        """Block its event loop, not its other threads, and wait until it goes on."""
+        assert await inside.blocked(process, self._answers), "other threads stood still, too"
+
     # --- its parts
 
     def _new_links(self) -> Links:
@@ -176,6 +189,7 @@ class Cluster:
                 given["USER"], links.postgres.port, given["NAME"]
             ),
             "CHAT_LEASE_SECONDS": str(LEASE_SECONDS),
+            **inside.settings(self._answers),
             **self._settings,
             **(settings or {}),
         }

@@ -10,7 +10,7 @@ from tests.faults.cluster import TAKEOVER_SECONDS, Cluster
 from tests.faults.oracle import judge
 from tests.faults.page import Page
 from tests.faults.redis_process import RedisProcess
-from tests.service import ROOT, Account, Worker
+from tests.service import Account, Worker
 from tests.upstream import Upstream
 from tests.wire.lines import Model
 
@@ -22,8 +22,7 @@ def clocks(database, upstream: Upstream, redis: RedisProcess) -> Iterator[Cluste
     """A web process, a worker that is a minute ahead and one that is a minute behind."""
     made = Cluster(upstream, redis, {"CHAT_DISPATCH": "worker"})
     for seconds in (WRONG_SECONDS, -WRONG_SECONDS):
-        folder = str(ROOT / "tests" / "faults" / "wrong_clock")
-        made.add_worker({"PYTHONPATH": folder, "CLOCK_AHEAD_SECONDS": str(seconds)})
+        made.add_worker({"CLOCK_AHEAD_SECONDS": str(seconds)})
     with made.running(webs=["uvicorn"], workers=0):
         yield made
 

@@ -1,12 +1,15 @@
-"""A process that runs answers is stopped for a while, and goes on as if nothing had been."""
+"""A process is stopped for a while, or its loop is blocked: it goes on as if nothing had been."""
 
 import asyncio
 import signal
 
+from tests.faults import postgres
 from tests.faults.answers import long_answer
 from tests.faults.cluster import LEASE_SECONDS, TAKEOVER_SECONDS, Cluster
+from tests.faults.inside import BLOCK_SECONDS
 from tests.faults.oracle import judge
 from tests.faults.page import Page
+from tests.service import Account
 from tests.upstream import Upstream
 from tests.upstream_script import HANG, Every, Script, chunk, tokens
 from tests.wire.lines import Model
@@ -63,3 +66,40 @@ async def test_nobody_is_lost_with_a_web_process_that_stands_still(
         assert page.connections == 2
         cluster.webs[0].signal(signal.SIGCONT)
         await judge(upstream, page.conversation_id, [page])
+
+
+async def test_nobody_takes_over_from_a_worker_whose_loop_is_blocked(
+    cluster: Cluster, page: Page, model: Model, upstream: Upstream
+):
+    prompt = long_answer(200)
+    async with page:
+        response_id = await page.asked(prompt)
+        await page.reads(response_id, "20 ")
+        await renewed(response_id)
+        await cluster.block(cluster.runner(await model.asked(prompt)))
+        assert response_id not in page.endings
+        await page.completes(response_id)
+        await judge(upstream, page.conversation_id, [page])
+
+
+async def test_nobody_is_lost_with_web_processes_whose_loops_are_blocked(
+    cluster: Cluster, page: Page, account: Account, upstream: Upstream
+):
+    async with page, Page(account, cluster.doors, page.conversation_id, first=1) as other:
+        response_id = await page.asked(long_answer(200))
+        await other.reads(response_id, "20 ")
+        await asyncio.gather(*(cluster.block(web) for web in cluster.webs))
+        assert not {response_id} & {*page.endings, *other.endings}
+        await page.completes(response_id)
+        await judge(upstream, page.conversation_id, [page, other])
+        assert page.connections == other.connections == 1
+
+
+async def renewed(response_id: str) -> None:
+    """Wait until its lease outlasts a block of the loop that renews it."""
+    await postgres.until(
+        "SELECT 1 FROM lease WHERE response_id = %s"
+        " AND until > clock_timestamp() + make_interval(secs => %s)",
+        response_id,
+        (BLOCK_SECONDS + LEASE_SECONDS) / 2,
+    )

@@ -1,5 +1,4 @@
-"""Puts the clock of a whole process wrong, by `CLOCK_AHEAD_SECONDS`, for Python finds this module
-first where its folder is on the `PYTHONPATH`.
+"""Puts the clock of a whole process wrong, by `CLOCK_AHEAD_SECONDS`.
 
 The clocks that only measure (`time.monotonic`, that of the event loop) stay as they are.
 """
