@@ -76,6 +76,13 @@ class RedisProcess:
         """How many processes listen."""
         return len(self.tell("PUBSUB CHANNELS", "*interject.*"))
 
+    def subscriptions(self) -> dict[bytes, int]:
+        """How many listen to each channel: the inboxes of processes, and their groups."""
+        channels = self.tell("PUBSUB CHANNELS")
+        if not channels:
+            return {}
+        return dict(self.tell("PUBSUB NUMSUB", *channels))
+
     def clients(self) -> int:
         """Connections of others than whoever asks."""
         with redis.Redis(port=self.port, socket_timeout=5) as client:

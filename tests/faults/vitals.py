@@ -1,8 +1,10 @@
-"""What the processes hold: connections, subscriptions, descriptors, memory. After a fault, no more
-than before it.
+"""What the processes hold: tasks, connections, subscriptions, descriptors, memory.
+
+After a fault, no more than before it.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +22,26 @@ MAX_SESSIONS = 18
 MAX_REDIS_CLIENTS = 6
 # Libraries, sockets to the above, and connections to upstream that are kept for the next request.
 MAX_DESCRIPTORS = 90
+# The tasks of an engine: one of each, for as long as the process lives.
+LASTING = frozenset(
+    {
+        "audience", "bus join", "bus receive", "bus send", "intents", "leases", "pulse",
+        "retention", "runners", "succession", "takeover",
+    }
+)  # fmt: skip
+# How many a process may have besides: of its pools, of the channel layer, of its server.
+BESIDES = Counter(
+    {
+        "interject-scheduler": 2,
+        "interject-worker-0": 2,
+        "interject-worker-1": 2,
+        "interject-worker-2": 2,
+        "Event.wait": 2,  # Each scheduler's, before Python 3.12.
+        "RedisSingleShardConnection._do_receiving": 1,
+        "live": 1,
+        "run.<locals>.wrapper": 1,
+    }
+)
 
 _LEFT = "SELECT (SELECT count(*) FROM lease), (SELECT count(*) FROM intent)"
 _IDLE = """
@@ -43,13 +65,36 @@ async def at_rest(cluster: Cluster) -> None:
         await _redis_at_rest(cluster, running)
     for process in running:
         await _process_at_rest(process)
+        await tasks_at_rest(cluster, process)
+
+
+async def tasks_at_rest(cluster: Cluster, process: Process) -> None:
+    """Wait until the process has the tasks of one that nobody asks anything, and no other."""
+    found: Counter[str] = Counter()
+
+    async def holds() -> bool:
+        nonlocal found
+        found = await cluster.tasks(process)
+        return all(found[name] == 1 for name in LASTING) and _others(found) <= BESIDES
+
+    def what() -> str:
+        missing = [name for name in LASTING if found[name] != 1]
+        return f"{process}: not one of {missing}, too many of {_others(found) - BESIDES}"
+
+    await _until(holds, what)
+
+
+def _others(found: "Counter[str]") -> "Counter[str]":
+    return Counter({name: count for name, count in found.items() if name not in LASTING})
 
 
 async def _redis_at_rest(cluster: Cluster, running: list[Process]) -> None:
     async def holds() -> bool:
-        return await asyncio.to_thread(cluster.redis.inboxes) == len(running)
+        """An inbox each, and one group that all are in."""
+        subscriptions = await asyncio.to_thread(cluster.redis.subscriptions)
+        return sorted(subscriptions.values()) == sorted([len(running), *[1] * len(running)])
 
-    await _until(holds, "not every process has one inbox")
+    await _until(holds, "not every process has one inbox, and a place in the group")
     clients = await asyncio.to_thread(cluster.redis.clients)
     assert clients <= MAX_REDIS_CLIENTS * len(running), f"{clients} clients of Redis"
 
@@ -74,10 +119,10 @@ async def _same(asking: Any, expected: Any) -> bool:
     return bool(await asking == expected)
 
 
-async def _until(holds: Callable[[], Any], what: str) -> None:
+async def _until(holds: Callable[[], Any], what: str | Callable[[], str]) -> None:
     try:
         async with asyncio.timeout(SECONDS):
             while not await holds():
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        raise AssertionError(what) from None
+        raise AssertionError(what() if callable(what) else what) from None
