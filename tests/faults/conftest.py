@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connections
 
-from tests.faults import vitals
+from tests.faults import reading, vitals
 from tests.faults.answers import new_conversation
 from tests.faults.cluster import Cluster
 from tests.faults.page import Page
@@ -21,6 +21,12 @@ def own_connection(database) -> Iterator[None]:
     """The test's own session of Postgres does not outlive it: the next one's may be ended."""
     yield
     connections.close_all()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pages_own_code() -> Iterator[None]:
+    yield
+    reading.leave()
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """What must hold after a fault: everybody has one text, kept once, and nothing is left behind.
 
-What each page shows, what Postgres holds (items and log) and what upstream said are the same; the
-numbers have no hole and no double; whatever ran has ended, and left no lease, no wish and no
-stream.
+What each page shows (by the tests' reading, and by that of the page's own code), what Postgres
+holds (items and log) and what upstream said are the same; the numbers have no hole and no double;
+whatever ran has ended, and left no lease, no wish and no stream.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from tests.faults import reading
 from tests.faults.page import Page
 from tests.screen import TERMINAL
 from tests.service import database_url
@@ -69,8 +70,7 @@ async def judge(
             _check_log(response, await (await postgres.execute(_LOG, (response.id,))).fetchall())
             _check_upstream(response, upstream, most_asked)
     for page in pages:
-        for response in responses:
-            await _check_page(page, response)
+        await _check_page(page, responses)
     await upstream.quiet()
     return responses
 
@@ -114,15 +114,19 @@ def _check_upstream(response: Kept, upstream: Upstream, most_asked: int) -> None
         assert any(each.startswith(response.text) for each in said), f"{response} is not of {said}"
 
 
-async def _check_page(page: Page, response: Kept) -> None:
+async def _check_page(page: Page, responses: list[Kept]) -> None:
     if page.is_removed:
         return
-    await page.until(
-        lambda: page.numbers.get(response.id) == response.last_number,
-        f"{response.id} up to {response.last_number}",
-    )
-    assert page.text(response.id) == response.text
-    assert page.endings[response.id]["status"] == response.status
+    for response in responses:
+        await page.until(
+            lambda id=response.id, last=response.last_number: page.numbers.get(id) == last,
+            f"{response.id} up to {response.last_number}",
+        )
+        assert page.text(response.id) == response.text
+        assert page.endings[response.id]["status"] == response.status
+    shown = await reading.shown(page, page.conversation_id)
+    for id, status, _, last_number, text, _ in responses:
+        assert shown[id] == {"text": text, "status": status, "number": last_number}, id
 
 
 def requests_for(upstream: Upstream, prompt: str) -> list[Seen]:
