@@ -1,4 +1,4 @@
-"""Hundreds of pages lose their connections at once, and all come back at once."""
+"""A thousand pages lose their connections at once, and all come back at once."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -11,12 +11,12 @@ from tests.faults.proxy import Proxy
 from tests.service import Account
 from tests.upstream import Upstream
 
-PAGES = 300
+PAGES = 1_000
 AT_ONCE = 100
 SECONDS = 120
 
 
-async def test_hundreds_of_pages_come_back_at_once(
+async def test_a_thousand_pages_come_back_at_once(
     cluster: Cluster, account: Account, conversation: str, upstream: Upstream
 ):
     async with AsyncExitStack() as house:
