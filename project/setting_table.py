@@ -200,6 +200,12 @@ class Chat:
     )
     send_seconds: float = setting(10.0, "Deadline of one send to a client.", check=above_zero)
     connection_minutes: float = setting(60.0, "How long a connection may last.", check=above_zero)
+    ping_seconds: float = setting(
+        20.0,
+        "How often a client is asked whether it is there. One that does not answer for as long has "
+        "vanished: its connection is closed, at most twice this and three seconds after it did.",
+        check=at_least(0.5),
+    )
     connect_seconds: float = setting(10.0, "To reach the upstream.", check=above_zero)
     first_delta_seconds: float = setting(
         120.0, "From the request to the first delta.", check=above_zero

@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 # Frames over our own limit must reach us, for us to refuse them by name.
 ROOM_ABOVE_LIMIT = 2
-PING_SECONDS = 20
 COLLECTOR_THRESHOLDS = (10_000, 20, 20)
 
 

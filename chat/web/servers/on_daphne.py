@@ -8,7 +8,7 @@ import uvloop
 from django.conf import settings
 from twisted.internet import asyncioreactor
 
-from chat.web.servers.living import PING_SECONDS, ROOM_ABOVE_LIMIT, Host, live
+from chat.web.servers.living import ROOM_ABOVE_LIMIT, Host, live
 from project.asgi import application
 
 # Daphne takes the reactor that is there, and would install one on asyncio's own loop, on which a
@@ -44,7 +44,8 @@ def run(host: str, port: int, fd: int | None) -> None:
         websocket_max_message_size=limit * ROOM_ABOVE_LIMIT,
         websocket_max_frame_size=limit * ROOM_ABOVE_LIMIT,
         websocket_timeout=-1,
-        ping_interval=PING_SECONDS,
+        ping_interval=settings.CHAT.ping_seconds,
+        ping_timeout=settings.CHAT.ping_seconds,
         verbosity=0,
         server_name="interject",
     )

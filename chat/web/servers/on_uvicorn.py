@@ -14,7 +14,7 @@ from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from chat.engine.process import stop_engine
-from chat.web.servers.living import PING_SECONDS, ROOM_ABOVE_LIMIT, Host, live
+from chat.web.servers.living import ROOM_ABOVE_LIMIT, Host, live
 from project.asgi import application
 
 SHUTDOWN_SECONDS = 5
@@ -65,7 +65,8 @@ def run(host: str, port: int, fd: int | None) -> None:
             port=port,
             ws=_UvicornProtocol,
             ws_max_size=limit * ROOM_ABOVE_LIMIT,
-            ws_ping_interval=PING_SECONDS,
+            ws_ping_interval=settings.CHAT.ping_seconds,
+            ws_ping_timeout=settings.CHAT.ping_seconds,
             ws_per_message_deflate=False,  # Each token on its own hardly shrinks, and costs time.
             lifespan="off",
             access_log=False,
