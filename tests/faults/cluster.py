@@ -24,6 +24,7 @@ from django.db import connection
 from tests.faults import inside
 from tests.faults.proxy import Proxy
 from tests.faults.redis_process import RedisProcess
+from tests.faults.redis_proxy import RedisProxy
 from tests.service import Process, Service, Worker
 from tests.upstream import Seen, Upstream
 
@@ -39,7 +40,7 @@ class Links:
     """How one process reaches what it talks to."""
 
     postgres: Proxy
-    redis: Proxy
+    redis: RedisProxy
     upstream: Proxy
 
     @property
@@ -169,12 +170,14 @@ class Cluster:
 
     def _new_links(self) -> Links:
         upstream = urlsplit(self.upstream.base_url)
-        targets = (
-            _postgres_address(),
-            ("127.0.0.1", self.redis.port),
-            (str(upstream.hostname), int(upstream.port or 0)),
+        links = Links(
+            Proxy(_postgres_address()),
+            RedisProxy(("127.0.0.1", self.redis.port)),
+            Proxy((str(upstream.hostname), int(upstream.port or 0))),
         )
-        return Links(*(self._house.enter_context(Proxy(each)) for each in targets))
+        for each in links.all:
+            self._house.enter_context(each)
+        return links
 
     def _settings_of(
         self, key: str, links: Links, settings: Mapping[str, str] | None

@@ -148,6 +148,10 @@ class Proxy:
 
     # --- in its own thread
 
+    def altering(self) -> Callable[[bytes], bytes]:
+        """For one connection: what becomes of the bytes that come back."""
+        return lambda data: data
+
     def _call(self, work: Callable[[], Any]) -> None:
         async def run() -> None:
             done = work()
@@ -206,6 +210,7 @@ class _Pair:
         self._reader = reader
         self._writers = [writer]
         self._trap: Gate | None = None
+        self._alter = proxy.altering()
         self._relaying: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
@@ -241,7 +246,7 @@ class _Pair:
                 self._trap.open()
                 raise ConnectionResetError("its answer is lost")
             if not way.swallows:
-                writer.write(data)
+                writer.write(self._alter(data) if direction == ANSWERS else data)
                 await writer.drain()
         await way.open.wait()
         if not way.swallows and writer.can_write_eof():
