@@ -179,6 +179,8 @@ class Bus:
     def _hear(self, packed_notice: bytes, inbox: str) -> None:
         try:
             notice = notices.unpack(packed_notice)
+            if notice is None:
+                return
             if isinstance(notice, Started) and notice.connection_ids:
                 # Whoever runs it sends its first word there, before it was asked to.
                 now = asyncio.get_running_loop().time()

@@ -1,10 +1,11 @@
 """What processes tell each other besides events: rare, and never relied upon.
 
 Each may be lost between processes. The tables say the same of what runs, and are asked every
-second; of the rest, a client that comes back learns from a snapshot.
+second; of the rest, a client that comes back learns from a snapshot. Versions that run side by side
+hear of each other what they know.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -125,12 +126,25 @@ AnyNotice = (
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(AnyNotice)
+KINDS = frozenset(each.__struct_config__.tag for each in get_args(AnyNotice))
+
+
+class _Kind(msgspec.Struct):
+    """What tells one notice from another."""
+
+    kind: str
+
+
+_kind_decoder = msgspec.msgpack.Decoder(_Kind)
 
 
 def pack(notice: AnyNotice) -> bytes:
     return _encoder.encode(notice)
 
 
-def unpack(packed: bytes) -> AnyNotice:
+def unpack(packed: bytes) -> AnyNotice | None:
+    """None: a newer version says it, and this one knows nothing of the kind."""
+    if _kind_decoder.decode(packed).kind not in KINDS:
+        return None
     notice: AnyNotice = _decoder.decode(packed)
     return notice
