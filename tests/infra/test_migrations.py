@@ -8,8 +8,10 @@ import pytest
 from django.db import connection
 from django.db.migrations import operations
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import StateApps
 
 FIRST = ("chat", "0002_guards")
+CASCADE = "c"
 ADDITIVE = (
     operations.CreateModel,
     operations.AddField,
@@ -57,3 +59,23 @@ def test_columns_that_an_old_process_does_not_name_fill_themselves(loader: Migra
         empty = set(cursor.fetchall())
     assert added
     assert [each for each in added if each in empty] == []
+
+
+def test_what_an_old_process_removes_takes_with_it_what_it_knows_nothing_of(
+    loader: MigrationLoader,
+):
+    old = tables(loader.project_state([FIRST]).apps)
+    new = tables(loader.project_state(loader.graph.leaf_nodes("chat")).apps) - old
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conrelid::regclass::text, conname, confdeltype::text FROM pg_constraint"
+            " WHERE contype = 'f' AND conrelid::regclass::text = ANY(%s)",
+            [list(new)],
+        )
+        keys = cursor.fetchall()
+    assert keys
+    assert [(table, name) for table, name, on_delete in keys if on_delete != CASCADE] == []
+
+
+def tables(apps: StateApps) -> set[str]:
+    return {model._meta.db_table for model in apps.get_app_config("chat").get_models()}
