@@ -84,7 +84,12 @@ def new_account() -> Account:
 
 
 class Process:
-    """One `manage.py` command in a process of its own. `settings` are environment variables."""
+    """One `manage.py` command in a process of its own. `settings` are environment variables.
+
+    `root`: where its code is.
+    """
+
+    root = ROOT
 
     def __init__(self, *command: str, settings: Mapping[str, str] | None = None) -> None:
         self._command = command
@@ -94,7 +99,7 @@ class Process:
     def spawn(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "manage.py", *self._command],
-            cwd=ROOT,
+            cwd=self.root,
             env={**os.environ, "DATABASE_URL": database_url(), **self._settings},
         )
 
