@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import postgres
+from tests.faults import postgres, vitals
 from tests.faults.answers import new_conversation
 from tests.faults.cluster import Cluster
 from tests.faults.oracle import judge
@@ -58,6 +58,7 @@ async def test_a_minute_of_silence_is_waited_out_or_ends_the_answer_as_the_limit
         await patient.completes(waited_out)
         await judge(upstream, conversations[0], [patient, onlooker])
         await judge(upstream, conversations[1], [hasty])
+    await vitals.at_rest(tempers)
 
 
 async def attempts(response_id: str) -> list[int]:
