@@ -6,6 +6,7 @@ import pytest
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 
+from chat.web.servers.living import spare_the_collector
 from tests.service import LARGEST_FRAME_BYTES, Account, Service, new_account
 from tests.upstream import Upstream
 
@@ -19,6 +20,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Each process of the run has a database of its own, and keeps this order.
     """
     items.sort(key=lambda item: ORDER.get(item.path.parent.name, len(ORDER)))
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded stays, as in the service: thousands of tests would be looked through again
+    with every full collection.
+    """
+    spare_the_collector()
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ async def live(host: Host, concurrency: int | None = None) -> None:
         loop.add_signal_handler(number, signals.put_nowait, number)
     try:
         await current_engine(concurrency)
-        _spare_the_collector()
+        spare_the_collector()
         _notify("READY=1")
         await signals.get()
         logger.info("Stopping: what runs may finish; a second signal ends it now")
@@ -90,7 +90,7 @@ def _notify(state: str) -> None:
         told.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """What was loaded stays: looking through it again and again finds nothing and stalls everybody.
 
     A full collection took 60 ms with Django in it. Cycles of requests are young when they die.
