@@ -79,7 +79,10 @@ async def tasks_at_rest(cluster: Cluster, process: Process) -> None:
 
     def what() -> str:
         missing = [name for name in LASTING if found[name] != 1]
-        return f"{process}: not one of {missing}, too many of {_others(found) - BESIDES}"
+        sockets = Counter(
+            each.status for each in psutil.Process(process.pid).net_connections("tcp")
+        )
+        return f"{process}: no {missing}, too many {_others(found) - BESIDES}; sockets {sockets}"
 
     await _until(holds, what)
 

@@ -20,6 +20,9 @@ from daphne.endpoints import build_endpoint_description_strings  # noqa: E402
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol  # noqa: E402
 from twisted.internet import reactor  # noqa: E402
 
+# Its library counts whole seconds, and gives a client up to one less than it was told to.
+PING_GRACE_SECONDS = 1
+
 _background: set[asyncio.Future[None]] = set()
 
 
@@ -45,7 +48,7 @@ def run(host: str, port: int, fd: int | None) -> None:
         websocket_max_frame_size=limit * ROOM_ABOVE_LIMIT,
         websocket_timeout=-1,
         ping_interval=settings.CHAT.ping_seconds,
-        ping_timeout=settings.CHAT.ping_seconds,
+        ping_timeout=settings.CHAT.ping_seconds + PING_GRACE_SECONDS,
         verbosity=0,
         server_name="interject",
     )
