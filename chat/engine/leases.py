@@ -117,14 +117,15 @@ async def free(pool: Pool, owner: str, claimed: Claimed) -> bool:
         return await (await connection.execute(_FREE, parameters)).fetchone() is not None
 
 
-async def owners(pool: Pool, response_ids: Sequence[str]) -> dict[str, str]:
-    """Who holds each lease. Those that there are no more are left out."""
+async def holders(pool: Pool, response_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Who holds each lease, and by which attempt. Those that there are no more are left out."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
-            "SELECT response_id, owner FROM lease WHERE response_id = ANY(%s)",
+            "SELECT response_id, owner, attempt FROM lease WHERE response_id = ANY(%s)",
             (list(response_ids),),
         )
-        return dict(await cursor.fetchall())
+        rows = await cursor.fetchall()
+    return {response_id: (owner, attempt) for response_id, owner, attempt in rows}
 
 
 async def _take(

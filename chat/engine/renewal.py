@@ -68,10 +68,10 @@ class Renewal:
 
         One question for all: while it is asked, none is renewed.
         """
-        owners = await leases.owners(self._pool, list(missing))
+        holders = await leases.holders(self._pool, list(missing))
         for response_id in missing:
             run = self._runs.get(response_id)
             if run is None or run.is_ending:
                 continue
-            if owners.get(response_id) != self._owner:
+            if holders.get(response_id) != (self._owner, run.attempt):
                 run.fenced()

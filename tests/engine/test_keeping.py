@@ -68,24 +68,6 @@ def replace_text(batch, text):
     return type(batch)(*(getattr(batch, name) for name in batch.__struct_fields__[:-1]), text)
 
 
-async def test_a_fenced_run_closes_upstream_and_writes_nothing_more(engine, upstream, identity):
-    gate = Gate()
-    upstream.script = whole("mine ", "no more", gate=gate)
-    viewer = await Viewer(engine, identity).connect()
-    response_id, _ = await begin(viewer, "hello")
-    async with engine.pool.connection() as connection:
-        await connection.execute(
-            "UPDATE lease SET owner = 'another', attempt = 2 WHERE response_id = %s",
-            (response_id,),
-        )
-    gate.open()
-    await (await upstream.request()).closed()
-    async with asyncio.timeout(10):
-        while response_id in engine.dispatcher.runs:
-            await asyncio.sleep(0.01)
-    assert await kept_text(engine, response_id) == "mine "
-
-
 async def test_a_run_reads_no_faster_than_it_is_kept(engine, upstream, identity):
     piece = chunk("x" * 8_000)
     upstream.script = Script([chunk("start "), Endlessly(piece, 0)])
