@@ -110,6 +110,8 @@ TABLES = ("lease", "log", "intent", "chat_item", "chat_conversation", "chat_wait
 
 
 class Migration(migrations.Migration):
+    # One table at a time: whoever runs meanwhile may hold two of them the other way round.
+    atomic = False
     dependencies = [("chat", "{leaf}")]
     operations = [
         migrations.AddField(
