@@ -5,6 +5,7 @@ would stall every stream. What runs often goes through here instead, on the even
 """
 
 import asyncio
+import select
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -39,16 +40,27 @@ class Pool(AsyncConnectionPool[Connection]):
 
     Connections that close end what waits for them, at any moment. The pool loses a connection when
     whoever takes it, or gives it back, is cancelled while another one holds the pool's lock: under
-    load it was empty after a thousand of those. So both are done to their end, whoever waits.
+    load it was empty after a thousand of those. So both are done to their end, whoever waits. Nor
+    does it give anybody a connection that the server has closed.
     """
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109
-        taking = self._keep(super().getconn(timeout))
+        taking = self._keep(self._open_one(timeout))
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:
             taking.add_done_callback(self._give_back)
             raise
+
+    async def _open_one(self, seconds: float | None) -> Connection:
+        """After a restart of Postgres all that wait here are closed. The pool's own check would
+        pause behind each.
+        """
+        while True:
+            connection = await super().getconn(seconds)
+            if _is_open(connection):
+                return connection
+            await super().putconn(connection)
 
     async def putconn(self, conn: Connection) -> None:
         await asyncio.shield(self._keep(super().putconn(conn)))
@@ -83,6 +95,18 @@ def make_pool(max_size: int | None = None) -> Pool:
         open=False,
         configure=_configure,
     )
+
+
+def _is_open(connection: Connection) -> bool:
+    """Whether the server has not closed it. Looks at the socket only, and costs microseconds."""
+    looking = select.poll()
+    try:
+        looking.register(connection.pgconn.socket, select.POLLIN)
+        while looking.poll(0):  # Nothing was asked: it is a word of farewell, then the end.
+            connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 async def _try_again(pool: AsyncConnectionPool[Connection]) -> None:

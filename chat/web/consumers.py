@@ -83,7 +83,7 @@ class ResponsesConsumer(AsyncWebsocketConsumer):
         self._follow_as_addressed(query)
 
     async def _identify(self, engine: Engine) -> Identity | None:
-        """After a restart of Postgres the pool's connections are dead, one after another."""
+        """A Postgres that restarts is back in a moment."""
         while True:
             try:
                 return await identify(self.scope, engine.pool)

@@ -1,9 +1,10 @@
-"""Whoever is cancelled takes no connection of the pool along."""
+"""Whoever is cancelled takes no connection of the pool along, and nobody gets a dead one."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from django.db import connection
 
 from chat.database import Pool, make_pool
 
@@ -62,3 +63,18 @@ async def test_whoever_waits_and_is_cancelled_gets_none(pool: Pool):
     await asyncio.gather(*using)
     await until_all_are_back(pool)
     await asyncio.gather(*(ask(pool) for _ in range(20)))
+
+
+async def test_whoever_asks_after_a_restart_of_postgres_gets_an_answer_at_once(pool: Pool):
+    async with pool.connection() as mine, pool.connection() as other:
+        dead = [each.info.backend_pid for each in (mine, other)]
+    await asyncio.to_thread(end, dead)
+    await asyncio.gather(*(ask(pool) for _ in range(10)))
+
+
+def end(backends: list[int]) -> None:
+    """As a restart of Postgres does; return when they are gone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s) AS pid", [backends])
+        assert all(done for (done,) in cursor.fetchall())
+    connection.close()
