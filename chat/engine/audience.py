@@ -86,10 +86,11 @@ class Audience:
     whether there is nobody to ask.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, process_id: str) -> None:
         self.ask: Callable[[str, Sequence[str]], None] = lambda process_id, conversations: None
         self.is_alone: Callable[[], bool] = lambda: True
         self._pool = pool
+        self._process_id = process_id
         self._by_connection: dict[str, Viewer] = {}
         self._by_conversation: dict[str, set[Viewer]] = {}
         self._followed: dict[Viewer, set[str]] = {}
@@ -99,6 +100,7 @@ class Audience:
         self._looked_at = 0.0
         self._left = asyncio.Event()
         self._sought: set[str] = set()
+        self._announced: set[str] = set()
         self._seek = asyncio.Event()
 
     def start(self) -> None:
@@ -126,7 +128,7 @@ class Audience:
         """From here on nothing of the conversation passes the viewer by."""
         if conversation_id not in self._by_conversation:
             self._by_conversation[conversation_id] = set()
-            if not self.is_alone():
+            if not self.is_alone() and conversation_id not in self._announced:
                 self._sought.add(conversation_id)
                 self._seek.set()
         self._by_conversation[conversation_id].add(viewer)
@@ -164,7 +166,7 @@ class Audience:
                 expecting.offer(batch, frames)
 
     def tell(self, notice: AnyNotice) -> None:
-        if isinstance(notice, Started | Owned) and notice.owner:
+        if isinstance(notice, Started | Owned):
             self._ask_runner(notice)
         viewers = set(self._by_conversation.get(notice.conversation_id, _NOBODY))
         for connection_id in notice.meant_for():
@@ -174,9 +176,17 @@ class Audience:
             viewer.notice(notice)
 
     def _ask_runner(self, notice: Started | Owned) -> None:
-        """A response began to run: its events are wanted here if anybody follows."""
+        """A response began: its events are wanted here if anybody follows.
+
+        Where it waits for whoever runs it, all have heard who began it, and send its events there.
+        """
         meant = not self._by_connection.keys().isdisjoint(notice.meant_for())
-        if meant or notice.conversation_id in self._by_conversation:
+        if not notice.owner:
+            if meant:
+                self._announced.add(notice.conversation_id)
+        elif isinstance(notice, Owned) and self._process_id in notice.listeners:
+            return
+        elif meant or notice.conversation_id in self._by_conversation:
             self.ask(notice.owner, [notice.conversation_id])
 
     def move_on(self, seconds: float) -> None:
@@ -227,6 +237,7 @@ class Audience:
     async def _look_every_second(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            self._announced.clear()
             if not self._by_conversation:
                 self._looked_at = 0.0  # Nobody missed anything.
             if not self._by_connection:

@@ -26,6 +26,7 @@ from chat.protocol.batch import Batch
 logger = logging.getLogger(__name__)
 
 EVERYBODY = "interject"
+_INBOX = "interject."
 SEND_SECONDS = 2.0
 # At once after a pause; then so often. In a crowd, waking Redis costs more than what is said.
 ROUND_SECONDS = 0.005
@@ -107,6 +108,12 @@ class Bus:
             self._outgoing.ask(_inbox_of(process_id), conversations)
             self._wake.set()
 
+    def listeners(self, conversation_id: str) -> list[str]:
+        """The processes that are known to follow it."""
+        now = asyncio.get_running_loop().time()
+        inboxes = self._interest.inboxes(conversation_id, now)
+        return [inbox.removeprefix(_INBOX) for inbox in inboxes]
+
     @property
     def is_alone(self) -> bool:
         """Whether no other process was heard of lately. One that comes says so."""
@@ -128,8 +135,9 @@ class Bus:
             await self._wake.wait()
             self._wake.clear()
             while self._outgoing:
+                due = asyncio.get_running_loop().time() + ROUND_SECONDS
                 await self._send_round()
-                await asyncio.sleep(ROUND_SECONDS)
+                await asyncio.sleep(due - asyncio.get_running_loop().time())
 
     async def _send_round(self) -> None:
         letters, told = self._outgoing.take()
@@ -223,4 +231,4 @@ class Bus:
 
 
 def _inbox_of(process_id: str) -> str:
-    return f"interject.{process_id}"
+    return _INBOX + process_id

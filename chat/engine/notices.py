@@ -37,11 +37,15 @@ class Started(Notice, frozen=True, tag="started"):
 
 
 class Owned(Notice, frozen=True, tag="owned"):
-    """Another process runs the response now, by this attempt. No owner: it waits for one."""
+    """Another process runs the response now, by this attempt. No owner: it waits for one.
+
+    `listeners`: the processes of which the owner knows that they follow.
+    """
 
     response_id: str
     owner: str
     attempt: int
+    listeners: list[str] = []
 
 
 class Switched(Notice, frozen=True, tag="switched"):

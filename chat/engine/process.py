@@ -50,7 +50,7 @@ class Engine:
         # The pulse, the renewal of leases and the look for cancels wait behind nobody's reading.
         self._vital = make_pool(VITAL_CONNECTIONS)
         self.catalogue = catalogue or configured_catalogue()
-        self.audience = Audience(self.pool)
+        self.audience = Audience(self.pool, self.process_id)
         self.bus = Bus(
             layer or get_channel_layer(), self.process_id, self.audience.deliver, self._heard
         )

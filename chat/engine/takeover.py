@@ -165,5 +165,6 @@ class Takeover:
         resumption.grant(run, found.wishes)
         if step is Next.INTERRUPT:
             run.interrupt()
-        self._bus.tell(Owned(run.conversation_id, info.id, self._owner, run.attempt))
+        listeners = self._bus.listeners(run.conversation_id)
+        self._bus.tell(Owned(run.conversation_id, info.id, self._owner, run.attempt, listeners))
         return run
