@@ -6,11 +6,11 @@ the interval it finds three, for the same price.
 """
 
 # Of a core. What is above it is wanted for starts, reads and control.
-BUSY = 0.6
+BUSY = 0.4
 # Still a quarter of a second at most from a token to the next, with what else takes time.
 LONGEST_SECONDS = 0.16
 # How much of a beat's finding goes into the next interval: a single slow beat says little.
-WEIGHT = 0.2
+WEIGHT = 0.125
 
 
 class Pace:
