@@ -57,12 +57,12 @@ class Line(Socket):
         while self.text_of(response_id) != text:
             await self.until("response.output_text.delta", response_id=response_id)
 
-    async def steer_at_once(self, response_id: str, count: int) -> list[dict[str, Any]]:
-        """So many steers, which say their numbers. Returns what each was answered, in order."""
-        for number in range(count):
-            await self.send("response.steer", previous_response_id=response_id, input=f"{number}")
+    async def steer_at_once(self, response_id: str, inputs: list[str]) -> list[dict[str, Any]]:
+        """Many steers. Returns what each was answered, in order."""
+        for given in inputs:
+            await self.send("response.steer", previous_response_id=response_id, input=given)
         kinds = ("response.steer.accepted", "response.steer.failed")
-        return [await self.until(*kinds) for _ in range(count)]
+        return [await self.until(*kinds) for _ in inputs]
 
     async def refusal(self, **fields: Any) -> dict[str, Any]:
         """The next error frame."""

@@ -114,7 +114,7 @@ async def test_too_many_steers_are_given_back(chat, model, served, account):
     """While the end of a response waits, so do its steers."""
     response_id = await chat.prompt(model.begins("One "))
     await chat.shown(response_id, "One ")
-    outcomes = await chat.steer_at_once(response_id, 40)
+    outcomes = await chat.steer_at_once(response_id, [f"{number}" for number in range(40)])
     used = [f for f in outcomes if f["type"] == "response.steer.accepted"]
     back = {f["steer"]["input"] for f in outcomes if f["type"] == "response.steer.failed"}
     assert len(used) + len(back) == 40

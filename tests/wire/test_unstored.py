@@ -237,13 +237,14 @@ async def test_it_is_cancelled_by_the_event_id_of_its_prompt_and_after_a_steer(c
 async def test_no_more_steers_wait_than_with_what_is_stored(chat, model):
     response_id = await chat.prompt(model.begins("One "), store=False)
     await chat.shown(response_id, "One ")
-    outcomes = await chat.steer_at_once(response_id, 20)
+    inputs = [model.begins("More ") for _ in range(20)]  # No successor ends meanwhile.
+    outcomes = await chat.steer_at_once(response_id, inputs)
     failed = [each for each in outcomes if each["type"] == "response.steer.failed"]
     assert {each["error"]["code"] for each in failed} <= {"too_many_pending_steers"}
     taken = [each["steer"]["previous_response_id"] for each in outcomes if each not in failed]
     assert taken.count(response_id) <= 16
     assert [each["steer"]["input"] for each in failed] == [
-        f"{number}" for number, each in enumerate(outcomes) if each in failed
+        given for given, each in zip(inputs, outcomes, strict=True) if each in failed
     ]
 
 
