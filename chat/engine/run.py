@@ -194,9 +194,5 @@ class Run:
         )
 
     def _gathered(self) -> None:
-        if self._frozen is not None:
-            return
-        if self.latest is None:
-            self._pulse.begin(self)
-        else:
+        if self._frozen is None:
             self._pulse.wake()
