@@ -5,7 +5,7 @@ Owns what an answer has said so far and when it is over. Must not know where the
 
 from typing import Any
 
-from chat.providers import failures
+from chat.providers import failures, reports
 from chat.providers.base import (
     Delta,
     Finish,
@@ -129,13 +129,13 @@ class ChatAnswer(StreamedAnswer):
 
     def _raise_reported(self, report: Any) -> None:
         if report:
-            raise failures.of_report(report)
+            raise reports.of_report(report)
 
     def _raise_if_error_in_itself(self, payload: bytes) -> None:
         """vLLM and its kin send `{"object": "error", "message": …}` with nothing around it."""
         found = loads(payload)
         if isinstance(found, dict) and found.get("object") == "error":
-            raise failures.of_report(found)
+            raise reports.of_report(found)
 
 
 def usage_of(counts: TokenCounts) -> Usage | None:

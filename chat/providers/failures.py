@@ -1,11 +1,10 @@
 """What can go wrong upstream → a `ProviderError` that says what to do. Pure.
 
 Owns the codes and the wording. Messages are shown to users: they name what to do and who can do it,
-quote upstream only in short, and never hold a key. Must not know sockets nor any HTTP client.
+quote upstream only in short, and never hold a key. Must not know what upstream sends.
 """
 
 import re
-from typing import Any
 
 from chat.providers import waiting
 from chat.providers.base import ProviderError
@@ -133,35 +132,6 @@ def server_error(said: str = "", *, status: int | None = None) -> ProviderError:
     )
 
 
-def of_status(
-    status: int, said: str = "", *, code: str = "", retry_after: float | None = None
-) -> ProviderError:
-    """What an answer with this HTTP status means.
-
-    `said` and `code` are upstream's own message and code, if it gave any; `retry_after` in seconds.
-    """
-    by_words = _of_words(said, code, status)
-    if status == 429:
-        return _rate_limited(said, code, retry_after)
-    if status in (401, 402, 403):
-        return _refused_key(status)
-    if by_words is not None:
-        return by_words
-    if status == 404:
-        return _unknown_model(said, status)
-    if status in (408, 504, 522, 524):
-        error = gave_up(status)
-    elif status >= 500:
-        error = server_error(said, status=status)
-    elif status >= 400:
-        error = _refused_prompt(said, status)
-    else:
-        error = not_a_stream()
-    error.status = status
-    error.retry_after = retry_after
-    return error
-
-
 def gave_up(status: int) -> ProviderError:
     return ProviderError(
         UPSTREAM_TIMEOUT,
@@ -169,29 +139,6 @@ def gave_up(status: int) -> ProviderError:
         status=status,
         retriable=True,
     )
-
-
-def of_report(report: Any) -> ProviderError:
-    """What an `error` object (or string) in the middle of a stream means."""
-    if not isinstance(report, dict):
-        return server_error(str(report or ""))
-    said, code = message_and_code(report)
-    status = report.get("code") if isinstance(report.get("code"), int) else report.get("status")
-    if isinstance(status, int) and 400 <= status <= 599:
-        return of_status(status, said, code=code)
-    if "rate_limit" in code or code in ("insufficient_quota", "too_many_requests"):
-        return _rate_limited(said, code, None)
-    if code in ("invalid_request_error", "content_filter", "content_policy_violation"):
-        return _of_words(said, code, None) or _refused_prompt(said, 400)
-    return _of_words(said, code, None) or server_error(said)
-
-
-def message_and_code(report: dict[str, Any]) -> tuple[str, str]:
-    """What matters of an error object: its message, and its code in words or else its type."""
-    said = report.get("message") or report.get("detail") or ""
-    code = report.get("code")
-    named = code if isinstance(code, str) and code else report.get("type") or ""
-    return said if isinstance(said, str) else str(said), str(named).lower()
 
 
 def without_secret(error: ProviderError, secret: str) -> ProviderError:
@@ -202,40 +149,7 @@ def without_secret(error: ProviderError, secret: str) -> ProviderError:
     return error
 
 
-# Servers agree on statuses more than on codes, and on words more than on either.
-WORDS = (
-    (
-        CONTEXT_LENGTH_EXCEEDED,
-        re.compile(
-            r"context[_ ](?:length|window|size)|maximum context|too many (?:input )?tokens"
-            r"|prompt (?:is )?too long|input (?:is )?too long|reduce the length",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        UPSTREAM_AUTH,
-        re.compile(r"(?:incorrect|invalid)[_ ]api[_ ]key|api key not valid", re.IGNORECASE),
-    ),
-    (
-        MODEL_NOT_FOUND,
-        re.compile(
-            r"model_not_found|(?:invalid|unknown|no such) model"
-            r"|model\b.{0,120}?(?:does not exist|not found|not exist)",
-            re.IGNORECASE | re.DOTALL,
-        ),
-    ),
-)
-
-
-def _of_words(said: str, code: str, status: int | None) -> ProviderError | None:
-    text = f"{code} {said[:2000]}"
-    found = next((kind for kind, words in WORDS if words.search(text)), None)
-    if found is None or (status is not None and not 400 <= status < 500):
-        return None
-    if found == UPSTREAM_AUTH:
-        return _refused_key(status)
-    if found == MODEL_NOT_FOUND:
-        return _unknown_model(said, status)
+def prompt_too_long(said: str, status: int | None) -> ProviderError:
     return ProviderError(
         CONTEXT_LENGTH_EXCEEDED,
         "The conversation is too long for this model" + _saying(said) + ". Start a new "
@@ -244,7 +158,7 @@ def _of_words(said: str, code: str, status: int | None) -> ProviderError | None:
     )
 
 
-def _refused_key(status: int | None) -> ProviderError:
+def refused_key(status: int | None) -> ProviderError:
     # Upstream's own words are left out: they like to quote the key.
     what = {402: "wants to be paid first", 403: "does not permit this"}.get(
         status or 401, "does not accept the service's key"
@@ -257,7 +171,7 @@ def _refused_key(status: int | None) -> ProviderError:
     )
 
 
-def _unknown_model(said: str, status: int | None) -> ProviderError:
+def unknown_model(said: str, status: int | None) -> ProviderError:
     return ProviderError(
         MODEL_NOT_FOUND,
         "The model's provider does not know this model" + _saying(said) + ". Choose another model; "
@@ -266,7 +180,7 @@ def _unknown_model(said: str, status: int | None) -> ProviderError:
     )
 
 
-def _refused_prompt(said: str, status: int | None) -> ProviderError:
+def refused_prompt(said: str, status: int | None) -> ProviderError:
     return ProviderError(
         INVALID_PROMPT,
         "The model's provider refused the request" + _saying(said) + ". Change the prompt or the "
@@ -275,7 +189,7 @@ def _refused_prompt(said: str, status: int | None) -> ProviderError:
     )
 
 
-def _rate_limited(said: str, code: str, retry_after: float | None) -> ProviderError:
+def rate_limited(said: str, code: str, retry_after: float | None) -> ProviderError:
     wait = retry_after if retry_after is not None else waiting.in_words(said)
     used_up = "insufficient_quota" in code
     if used_up:

@@ -23,7 +23,7 @@ from chat.protocol.deltas import (
     WholeItem,
 )
 from chat.protocol.items import FUNCTION_CALL, MESSAGE
-from chat.providers import failures
+from chat.providers import failures, reports
 from chat.providers.base import Limits
 from chat.providers.loose_json import loads, text
 from chat.providers.responses_ending import TERMINAL, finish_of, usage_of
@@ -103,9 +103,9 @@ class ResponsesAnswer(StreamedAnswer):
         elif event.object == "response":
             self._close(msgspec.Raw(payload), "completed", batch)
         elif is_there(event.error):
-            raise failures.of_report(loads(event.error))
+            raise reports.of_report(loads(event.error))
         elif kind == "error":
-            raise failures.of_report(object_of(msgspec.Raw(payload)))
+            raise reports.of_report(object_of(msgspec.Raw(payload)))
         elif kind == "response.output_item.added":
             self._open(event, batch)
         elif kind == "response.output_item.done":

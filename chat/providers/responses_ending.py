@@ -4,7 +4,7 @@ Owns what statuses and reasons mean. Must not know what was said.
 """
 
 from chat.protocol.deltas import Usage
-from chat.providers import failures
+from chat.providers import failures, reports
 from chat.providers.base import ProviderError
 from chat.providers.chat_answer import usage_counted
 from chat.providers.loose_json import loads
@@ -56,5 +56,5 @@ def usage_of(last: Closed) -> Usage | None:
 
 def _failure_of(last: Closed, status: str) -> ProviderError:
     if is_there(last.error):
-        return failures.of_report(loads(last.error))
+        return reports.of_report(loads(last.error))
     return failures.server_error("it cancelled the answer" if status == "cancelled" else "")

@@ -6,7 +6,7 @@ there is no other: what was said cannot be taken back.
 
 import msgspec
 
-from chat.providers import failures, waiting
+from chat.providers import failures, reports, waiting
 from chat.providers.base import ProviderError
 from chat.providers.ledger import NoRoom, Outcome, Verdict, Why
 
@@ -98,7 +98,7 @@ def nobody(found: NoRoom) -> ProviderError:
             retriable=True,
         )
     wait = found.seconds if found.why is Why.LIMITED else None
-    error = failures.of_status(429, retry_after=wait)
+    error = reports.of_status(429, retry_after=wait)
     error.status = None  # It was not upstream that said so.
     return error
 

@@ -15,7 +15,7 @@ from urllib.request import getproxies
 
 import httpx2
 
-from chat.providers import failures, waiting
+from chat.providers import failures, reports, waiting
 from chat.providers.base import Limits, ProviderError
 from chat.providers.transport import (
     IDLE_SECONDS,
@@ -76,7 +76,7 @@ def refusal(status: int, headers: httpx2.Headers, body: bytes, now: float) -> Pr
     """What an answer with a status other than success means. `now` is seconds since the epoch."""
     said, code = _message_and_code(body, headers.get("content-type", ""))
     wait = waiting.of_headers(headers, now)
-    return failures.of_status(status, said, code=code, retry_after=wait)
+    return reports.of_status(status, said, code=code, retry_after=wait)
 
 
 def _message_and_code(body: bytes, content_type: str) -> tuple[str, str]:
@@ -92,7 +92,7 @@ def _message_and_code(body: bytes, content_type: str) -> tuple[str, str]:
     report = found.get("error")
     if isinstance(report, str):
         return report, ""
-    return failures.message_and_code(report if isinstance(report, dict) else found)
+    return reports.message_and_code(report if isinstance(report, dict) else found)
 
 
 NO_CONNECTION = {
