@@ -2,16 +2,14 @@
 
 import argparse
 import json
-import signal
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
 
 from tests.bench import machine, table
+from tests.bench.command import carry_out
 from tests.bench.house import House
-from tests.bench.processes import Failed
 from tests.bench.run import FULL, QUICK, USUAL, Findings, measure
 
 BUSY_LOAD = 0.5
@@ -27,27 +25,18 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _stop(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def main() -> int:
     arguments = _arguments()
+    return carry_out("bench", lambda: _bench(arguments))
+
+
+def _bench(arguments: argparse.Namespace) -> int:
     size = QUICK if arguments.quick else FULL if arguments.full else USUAL
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
     busy = machine.load_average()
     if busy > BUSY_LOAD:
         print(f"The machine is busy (load {busy:.1f}): trust nothing.", file=sys.stderr)
-    try:
-        with ExitStack() as stack:
-            findings = measure(House(stack), size)
-    except Failed as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("bench: stopped", file=sys.stderr)
-        return 130
+    with ExitStack() as stack:
+        findings = measure(House(stack), size)
     if arguments.json:
         arguments.json.write_text(json.dumps(asdict(findings), indent=1))
     _print(findings, markdown=arguments.markdown)

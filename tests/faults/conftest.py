@@ -1,6 +1,5 @@
 """A whole installation of processes that can be hurt, one for each module, mended for each test."""
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -58,20 +57,15 @@ def inline(database, upstream: Upstream, redis: RedisProcess) -> Iterator[Cluste
 
 @pytest.fixture
 def cluster(workers: Cluster) -> Iterator[Cluster]:
-    """The workers' installation, in good order; and nothing may be left of what is done to it."""
-    workers.mend()
-    yield workers
-    workers.heal()
-    asyncio.run(vitals.at_rest(workers))
+    with vitals.in_order(workers) as in_order:
+        yield in_order
 
 
 @pytest.fixture
 def pair(inline: Cluster) -> Iterator[Cluster]:
-    """The installation without workers, as above."""
-    inline.mend()
-    yield inline
-    inline.heal()
-    asyncio.run(vitals.at_rest(inline))
+    """The installation without workers."""
+    with vitals.in_order(inline) as in_order:
+        yield in_order
 
 
 @pytest.fixture

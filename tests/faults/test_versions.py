@@ -41,10 +41,8 @@ def both(database, upstream: Upstream, redis: RedisProcess, root: Path) -> Itera
 
 @pytest.fixture
 def versions(both: Cluster) -> Iterator[Cluster]:
-    both.mend()
-    yield both
-    both.heal()
-    asyncio.run(vitals.at_rest(both))
+    with vitals.in_order(both) as in_order:
+        yield in_order
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ After a fault, no more than before it.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psutil
@@ -52,6 +53,15 @@ SELECT pid, query FROM pg_stat_activity
 _SESSIONS = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND client_addr IS NULL
 """
+
+
+@contextmanager
+def in_order(cluster: Cluster) -> Iterator[Cluster]:
+    """The installation in good order; and nothing may be left of what is done to it."""
+    cluster.mend()
+    yield cluster
+    cluster.heal()
+    asyncio.run(at_rest(cluster))
 
 
 async def at_rest(cluster: Cluster) -> None:

@@ -4,14 +4,12 @@ import argparse
 import asyncio
 import json
 import random
-import signal
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
 
-from tests.bench.processes import Failed
+from tests.bench.command import carry_out
 from tests.soak import judge
 from tests.soak.place import Place
 from tests.soak.run import Soak, soak
@@ -31,30 +29,21 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _stop(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def main() -> int:
     asked = _arguments()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    return carry_out("soak", lambda: _soak(asked))
+
+
+def _soak(asked: argparse.Namespace) -> int:
     seed = random.randrange(10**6) if asked.seed is None else asked.seed
     random.seed(seed)
     began = time.monotonic()
     print(f"soak: {asked.minutes:g} minutes, {asked.talkers} talkers, seed {seed}", flush=True)
-    try:
-        with ExitStack() as stack:
-            place = Place(stack, asked.server, webs=asked.webs, workers=asked.workers)
-            print(f"soak: {', '.join(place.names.values())} serve", flush=True)
-            found = asyncio.run(soak(place, 60 * asked.minutes, asked.talkers))
-            said = place.said() if found.faults else ""
-    except Failed as error:
-        print(f"soak: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("soak: stopped", file=sys.stderr)
-        return 130
+    with ExitStack() as stack:
+        place = Place(stack, asked.server, webs=asked.webs, workers=asked.workers)
+        print(f"soak: {', '.join(place.names.values())} serve", flush=True)
+        found = asyncio.run(soak(place, 60 * asked.minutes, asked.talkers))
+        said = place.said() if found.faults else ""
     if asked.json:
         asked.json.write_text(json.dumps(found.samples, indent=1))
     _summarise(found, time.monotonic() - began)

@@ -2,15 +2,14 @@
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
 
 from tests.bench import machine
+from tests.bench.command import carry_out
 from tests.bench.growth.chart import Chart, as_markdown, as_text
 from tests.bench.growth.draw import draw
 from tests.bench.growth.measure import QUICK, USUAL, Growth
@@ -33,26 +32,17 @@ def _arguments() -> argparse.Namespace:
     return asked
 
 
-def _stop(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def main() -> int:
     asked = _arguments()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    return carry_out("growth", lambda: _grow(asked))
+
+
+def _grow(asked: argparse.Namespace) -> int:
     what = asked.what or WHAT
-    try:
-        if asked.redraw:
-            _finish([_read(asked.out, name) for name in what], asked)
-        else:
-            _measure(what, asked)
-    except (Failed, OSError) as error:
-        print(f"growth: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("growth: stopped", file=sys.stderr)
-        return 130
+    if asked.redraw:
+        _finish([_read(asked.out, name) for name in what], asked)
+    else:
+        _measure(what, asked)
     return 0
 
 
