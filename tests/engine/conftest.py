@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from chat.access import Identity
-from chat.database import make_pool
+from chat.database import Pool, make_pool
 from chat.engine.caching import Policy
 from chat.engine.process import Engine
 from chat.models import ApiKey
@@ -45,10 +45,20 @@ def provider(upstream: Upstream) -> Provider:
 
 @pytest.fixture
 async def engine(provider: Provider, layer: FaultyLayer, database) -> AsyncIterator[Engine]:
-    running = Engine(pool=make_pool(), layer=layer, catalogue=Catalogue(provider, ["test-model"]))
+    pool = make_pool()
+    await pool.open(wait=True)
+    await forget_what_is_to_be_run(pool)
+    running = Engine(pool=pool, layer=layer, catalogue=Catalogue(provider, ["test-model"]))
     await running.start()
     yield running
     await running.stop(grace_seconds=0)
+
+
+async def forget_what_is_to_be_run(pool: Pool) -> None:
+    """What other tests left would be run here, at any moment, and be one request too many."""
+    async with pool.connection() as connection:
+        for table in ("lease", "chat_waitingprompt"):
+            await connection.execute(f"DELETE FROM {table}")
 
 
 def identity_of(account: Account) -> Identity:

@@ -139,8 +139,6 @@ async def test_nobody_takes_over_while_postgres_has_just_come_up(pool: Pool):
 @pytest.fixture
 async def hasty(engine: Engine, layer: FaultyLayer, settings: Any) -> AsyncIterator[Engine]:
     """Another process, with a short lease. `engine`'s own, begun before, are longer."""
-    async with engine.pool.connection() as connection:
-        await connection.execute("DELETE FROM lease")  # What other tests left is not to be run.
     settings.CHAT = replace(django_settings.CHAT, lease_seconds=LEASE_SECONDS)
     running = Engine(layer=layer, catalogue=engine.catalogue)
     await running.start()
