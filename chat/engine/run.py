@@ -91,9 +91,9 @@ class Run:
             asyncio.get_running_loop().call_later(PREAMBLE_SECONDS, self._pulse.wake)
         try:
             await self.answer.read(self._load_request)
-            self.is_ending = True
             ending = self.answer.conclude()
         finally:
+            self.is_ending = True
             await self._settled.wait()  # What is being kept has its numbers.
             self._pulse.remove(self)
         if not self.is_fenced:
@@ -119,7 +119,7 @@ class Run:
     # --- what the pulse calls
 
     def freeze(self) -> Batch | None:
-        if self._frozen is None and not self.is_fenced and self._has_events:
+        if self._frozen is None and self._may_freeze:
             events = self._take()
             self.answer.made_room()
             try:
@@ -135,7 +135,7 @@ class Run:
             self._next_number = self._frozen.last_number + 1
             self.latest, self._frozen = self._frozen, None
         self._settled.set()
-        if self._has_events:
+        if self._may_freeze:
             self._pulse.wake()
 
     def fenced(self) -> None:
@@ -179,6 +179,11 @@ class Run:
     def usage(self) -> dict[str, Any]:
         coalescer = self.answer.coalescer
         return usage_object(coalescer.usage, self.input_chars, coalescer.chars)
+
+    @property
+    def _may_freeze(self) -> bool:
+        # What is left at the end goes with it: frozen just then, it would be numbered twice.
+        return self._has_events and not self.is_ending and not self.is_fenced
 
     @property
     def _has_events(self) -> bool:

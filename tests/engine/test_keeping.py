@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from chat.engine.pace import Pace
 from chat.engine.run import Run
 from tests.engine.viewer import Viewer, begin, kept_text
 from tests.gate import Gate
@@ -21,6 +22,21 @@ async def test_nothing_is_shown_that_is_not_kept(engine, upstream, identity):
     gate.open()
     await viewer.until(lambda: response_id in viewer.endings)
     assert await kept_text(engine, response_id) == "one two"
+    await viewer.drop()
+
+
+async def test_an_answer_that_ends_while_its_first_words_are_kept_ends_well(
+    engine, upstream, identity, monkeypatch
+):
+    """What its end closes is kept with the end, although the next beat is there at once."""
+    upstream.script = whole("all ", "at ", "once")
+    monkeypatch.setattr(engine.pulse, "_pace", Pace(0))
+    viewer = await Viewer(engine, identity).connect()
+    for _ in range(20):
+        response_id, _ = await begin(viewer, "hello")
+        await viewer.until(lambda id=response_id: id in viewer.endings)
+        assert viewer.endings[response_id]["status"] == "completed"
+        assert await kept_text(engine, response_id) == viewer.text(response_id) == "all at once"
     await viewer.drop()
 
 
