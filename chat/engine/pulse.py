@@ -2,14 +2,16 @@
 
 Each process that runs responses has one. It takes what every run gathered, appends all of it in
 one statement, and only then lets the bus have it. At once when it was idle; otherwise no more often
-than its interval (`pace`), which is what makes many deltas few events.
+than its interval (`pace`), which is what makes many deltas few events. First words do not wait for
+that.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
 
 import psycopg
 
@@ -22,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.25
 SHORTEST_SECONDS = 0.001
+# First words of a crowd are kept together as well, only sooner.
+FIRST_WORD_SECONDS = 0.01
 # Postgres will never take it. A limit that it names is an OperationalError, like a lost connection.
 REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 
@@ -66,6 +70,8 @@ class Pulse:
         self._runs: dict[str, Keeping] = {}
         self._wake = asyncio.Event()
         self._turns: list[asyncio.Future[None]] = []
+        self._beginning: dict[str, Keeping] = {}
+        self._begin = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -86,6 +92,12 @@ class Pulse:
         """There is something to keep."""
         self._wake.set()
 
+    def begin(self, run: Keeping) -> None:
+        """The run has its first word, for which somebody waits: it does not wait for the beat."""
+        self._beginning[run.response_id] = run
+        self._begin.set()
+        self.wake()
+
     def turn(self) -> asyncio.Future[None]:
         """Done at the next beat, in time for it.
 
@@ -105,18 +117,43 @@ class Pulse:
             began = loop.time()
             await self._beat_once()
             due = max(loop.time(), began + self._pace.seconds)
-            await asyncio.sleep(due - loop.time())
+            await self._keep_first_words(due)
             took_before, took = took, time.process_time()
             looked_before, looked_at = looked_at, loop.time()
             busy = (took - took_before) / max(looked_at - looked_before, SHORTEST_SECONDS)
             self._pace.learn(busy, looked_at - due)
 
+    async def _keep_first_words(self, due: float) -> None:
+        """Until the next beat: what begins meanwhile, several at a time, and nothing else."""
+        loop = asyncio.get_running_loop()
+        while (left := due - loop.time()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._begin.wait()
+            runs = self._begun()
+            if runs:
+                await self._try(self._keep_all(runs))
+                await asyncio.sleep(min(FIRST_WORD_SECONDS, max(0.0, due - loop.time())))
+
+    def _begun(self) -> list[Keeping]:
+        """Who has a first word, of those that run still."""
+        begun, self._beginning = self._beginning, {}
+        self._begin.clear()
+        return [run for name, run in begun.items() if self._runs.get(name) is run]
+
     async def _beat_once(self) -> None:
+        await self._try(self._beat_for_all())
+
+    async def _beat_for_all(self) -> None:
+        await self._let_read()
+        self._begun()
+        await self._keep_all(list(self._runs.values()))
+        if self._turns:
+            self._wake.set()
+
+    async def _try(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._let_read()
-            await self._keep_all()
-            if self._turns:
-                self._wake.set()
+            await work
         except UNREACHABLE as error:
             logger.warning("Postgres is away, holding what was said: %s", error)
             self._wake.set()
@@ -135,8 +172,8 @@ class Pulse:
         if turns:
             await asyncio.sleep(0)
 
-    async def _keep_all(self) -> None:
-        batches = [batch for run in list(self._runs.values()) if (batch := run.freeze())]
+    async def _keep_all(self, runs: Sequence[Keeping]) -> None:
+        batches = [batch for run in runs if (batch := run.freeze())]
         if batches:
             await self._keep(batches)
 

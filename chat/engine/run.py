@@ -199,5 +199,9 @@ class Run:
         )
 
     def _gathered(self) -> None:
-        if self._frozen is None:
+        if self._frozen is not None:
+            return
+        if self.latest is None:
+            self._pulse.begin(self)
+        else:
             self._pulse.wake()

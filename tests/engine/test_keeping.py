@@ -25,6 +25,16 @@ async def test_nothing_is_shown_that_is_not_kept(engine, upstream, identity):
     await viewer.drop()
 
 
+async def test_first_words_do_not_wait_for_the_beat(engine, upstream, identity, monkeypatch):
+    upstream.script = Script([chunk("first "), HANG])
+    monkeypatch.setattr(engine.pulse._pace, "seconds", 1_000.0)
+    for viewer in await viewers(engine, identity, 3):  # The first one's is kept by the only beat.
+        response_id, _ = await begin(viewer, "hello")
+        assert await kept_text(engine, response_id) == viewer.text(response_id) == "first "
+        viewer.send("interject:cancel", response_id=response_id)
+        await viewer.until(lambda viewer=viewer, id=response_id: id in viewer.endings)
+
+
 async def test_an_answer_that_ends_while_its_first_words_are_kept_ends_well(
     engine, upstream, identity, monkeypatch
 ):
