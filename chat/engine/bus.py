@@ -30,6 +30,7 @@ _INBOX = "interject."
 SEND_SECONDS = 2.0
 # At once after a pause; then so often. In a crowd, waking Redis costs more than what is said.
 ROUND_SECONDS = 0.005
+MENTION_SECONDS = 0.02
 RETRY_SECONDS = 0.5
 REJOIN_SECONDS = 10.0
 # A process that says nothing for so long is gone: each says every ten seconds that it is there.
@@ -101,6 +102,13 @@ class Bus:
         if not self.is_alone:
             self._outgoing.tell(notice)
             self._wake.set()
+
+    def mention(self, notice: AnyNotice) -> None:
+        """As `tell`, but what the others hear of it may wait for what goes to them next."""
+        self._on_notice(notice)
+        if not self.is_alone:
+            self._outgoing.tell(notice)
+            asyncio.get_running_loop().call_later(MENTION_SECONDS, self._wake.set)
 
     def ask(self, process_id: str, conversations: Sequence[str]) -> None:
         """Have another process send what it keeps of these conversations, for a while."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from chat.access import Identity
 from chat.engine.leases import NOBODY
 from chat.engine.starting import Opening
 from chat.protocol import batch as batches
@@ -25,8 +26,8 @@ _ASKED = frozenset(ModelRequest.__struct_fields__) - {"model", "items"}
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks what, where, and what it goes on from.
 
-    `conversation_id` None: one is made, of `origin`. `context` is what precedes when the parent is
-    not in the database. The flags are those of `Opening`.
+    `conversation_id` None: one is made, of `origin`, for whoever `login` is. `context` is what
+    precedes when the parent is not in the database. The flags are those of `Opening`.
     """
 
     user_id: int
@@ -37,6 +38,7 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, str] = {}
     conversation_id: str | None = None
     origin: str = "api"
+    login: Identity | None = None
     parent_id: str | None = None
     previous_response_id: str | None = None
     context: Sequence[Item] = ()
@@ -117,6 +119,7 @@ def opening(
         provider=provider,
         shown_parent=prompt.shown_parent,
         origin=None if prompt.conversation_id else prompt.origin,
+        login=prompt.login,
         waiting_id=prompt.waiting_id,
         event_hash=prompt.event_hash,
         intent_ids=prompt.intent_ids,

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import msgspec
 from psycopg.types.json import Jsonb
 
+from chat import access
+from chat.access import Identity
 from chat.database import UNREACHABLE, Connection, Pool
 from chat.engine import log
 from chat.engine.columns import batch_columns, item_columns
@@ -28,11 +30,11 @@ RETRY_SECONDS = 0.25
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a response starts with.
 
-    `info.conversation_id` exists, unless `origin` is given: then it is made. `shown_parent`: the
-    start claims the conversation only while its shown head is still the parent. `waiting_id`: the
-    start claims the waiting prompt, and only while the queue is not paused. `event_hash`: the
-    prompt is the first of its `event_id`, or the start fails with a unique violation. `owner` may
-    be nobody: the response waits for a worker.
+    `info.conversation_id` exists, unless `origin` is given: then it is made, if `login` still
+    holds. `shown_parent`: the start claims the conversation only while its shown head is still the
+    parent. `waiting_id`: the start claims the waiting prompt, and only while the queue is not
+    paused. `event_hash`: the prompt is the first of its `event_id`, or the start fails with a
+    unique violation. `owner` may be nobody: the response waits for a worker.
     """
 
     info: ResponseInfo
@@ -46,6 +48,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     shown_parent: bool = False
     origin: str | None = None
+    login: Identity | None = None
     waiting_id: int | None = None
     event_hash: str | None = None
     intent_ids: Sequence[int] = ()
@@ -81,10 +84,11 @@ conversation AS (
               CASE WHEN before.title = '' THEN held.title END AS new_title
 )
 """
-_MAKE_CONVERSATION = """
+_MAKE_CONVERSATION = f"""
 conversation AS (
     INSERT INTO chat_conversation (id, owner_id, origin, title, next_position, shown_id)
-    VALUES (%(conversation_id)s, %(user_id)s, %(origin)s, %(title)s, %(count)s, %(id)s)
+    SELECT %(conversation_id)s, %(user_id)s, %(origin)s, %(title)s, %(count)s, %(id)s
+     WHERE {access.HOLDS}
     RETURNING id, 0 AS base, title AS new_title
 )
 """
@@ -177,6 +181,7 @@ async def start(connection: Connection, opening: Opening) -> Opened | None:
     """
     info = opening.info
     parameters = {
+        **(access.parameters(opening.login) if opening.login else {}),
         **item_columns(opening.items),
         **batch_columns(opening.first_batch),
         "id": info.id,

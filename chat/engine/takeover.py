@@ -166,5 +166,6 @@ class Takeover:
         if step is Next.INTERRUPT:
             run.interrupt()
         listeners = self._bus.listeners(run.conversation_id)
-        self._bus.tell(Owned(run.conversation_id, info.id, self._owner, run.attempt, listeners))
+        # Its first word is on its way soon, and whoever started it is known to listen.
+        self._bus.mention(Owned(run.conversation_id, info.id, self._owner, run.attempt, listeners))
         return run

@@ -23,6 +23,7 @@ from chat.services.models import choose_model
 
 MAX_CLAIMS = 20
 PREVIEW_CHARS = 2_000
+NOTHING = Standing(True, None, 0, False, None, [])
 MINTED = ""  # In place of the digest of a frame that bore no id: no frame has this one.
 
 
@@ -96,7 +97,9 @@ async def _try_create(
     remembered: Remembered | None,
 ) -> Begun | Queued | None:
     """One try. None: the conversation moved on meanwhile."""
-    standing = await _standing(engine, asker, creation)
+    is_first = creation.conversation is None and creation.previous_response_id is None
+    # Nothing is to be found, and the start itself asks whether the login holds: a journey less.
+    standing = NOTHING if is_first else await _standing(engine, asker, creation)
     parent = None if creation.root else standing.parent
     explicit = creation.previous_response_id is not None
     if parent is not None and parent.status in lifecycle.LIVE and explicit:
@@ -121,6 +124,7 @@ async def _try_create(
         check_calls([], asked.items)
     info = await engine.dispatcher.dispatch(asked)
     if info is None:
+        await check_login(engine, asker.identity)
         return None
     assert info.conversation_id is not None
     return Begun(info.id, info.conversation_id)
@@ -160,6 +164,7 @@ def _prompt(
         request=request,
         user_id=asker.identity.user_id,
         username=asker.identity.username,
+        login=asker.identity,
         model=model,
         conversation_id=standing.conversation_id,
         origin="web" if in_browser else "api",
