@@ -31,7 +31,7 @@ cluster: $(VENV)/dev static/dist/made ## The same as several processes behind on
 
 .PHONY: test
 test: $(VENV)/dev static/dist/made ## Run the tests; ARGS go to pytest
-	@$(BIN)/python -m pytest -n 3 --ignore=tests/faults $(ARGS)
+	@$(BIN)/python -m pytest -n 3 $(ARGS)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" node --test "tests/js/*.test.js"
 
 .PHONY: faults

@@ -30,6 +30,7 @@ _INBOX = "interject."
 SEND_SECONDS = 2.0
 # At once after a pause; then so often. In a crowd, waking Redis costs more than what is said.
 ROUND_SECONDS = 0.005
+# For news that nobody waits for: by then a first word is mostly on its way, and takes it along.
 MENTION_SECONDS = 0.02
 RETRY_SECONDS = 0.5
 REJOIN_SECONDS = 10.0
