@@ -35,6 +35,13 @@ class Followings:
     def follows(self, conversation_id: str) -> bool:
         return conversation_id in self._followed
 
+    def knows(self, conversation_id: str) -> bool:
+        """Whether the client was told anything of it. One that only wishes to follow was not."""
+        streams = self._connection.outbox.streams.values()
+        return self._is_heard(conversation_id) or any(
+            stream.conversation_id == conversation_id for stream in streams
+        )
+
     # --- commands
 
     async def follow(self, command: Follow) -> None:
@@ -62,11 +69,13 @@ class Followings:
             cursors = {each.response_id: each.sequence_number for each in command.after}
             resumed = await resume(connection.engine.pool, user_id, conversation_id, cursors)
         if resumed is not None:
+            queued = await self._queued(conversation_id)
+            self._must_be_there(conversation_id, heard)
             connection.say_ours(
                 "followed",
                 event_id=command.event_id,
                 conversation=conversation_id,
-                queued=await self._queued(conversation_id),
+                queued=queued,
             )
             places = resumed.places
             # What was created here may be on its way still, and is not in the client's hands.
@@ -74,9 +83,8 @@ class Followings:
         else:
             frame = await snapshot(connection.engine.pool, user_id, conversation_id)
             if frame is None:
-                raise NotFound(
-                    "conversation_not_found", "There is no such conversation.", param="conversation"
-                )
+                raise _not_found()
+            self._must_be_there(conversation_id, heard)
             connection.say_ours("snapshot", event_id=command.event_id, **frame)
             places, ended = _places(frame["responses"])
         for response_id, last_number in ended.items():
@@ -84,6 +92,11 @@ class Followings:
             self._attended.pop(response_id, None)
         self._followed.add(conversation_id)
         self._place(conversation_id, places, heard)
+
+    def _must_be_there(self, conversation_id: str, heard: dict[str, int]) -> None:
+        """It may have been removed while it was read: then it is joined no longer."""
+        if self._joining.get(conversation_id) is not heard:
+            raise _not_found()
 
     def _place(
         self, conversation_id: str, places: dict[str, tuple[int, int]], heard: dict[str, int]
@@ -113,6 +126,7 @@ class Followings:
             if stream.conversation_id == conversation_id and not (keep_own and stream.own):
                 outbox.close(stream.response_id)
         if not keep_own:
+            self._joining.pop(conversation_id, None)
             left = {why: which for why, which in self._attended.items() if which != conversation_id}
             self._attended = left
         self._leave_if_unknown(conversation_id)
@@ -180,13 +194,21 @@ class Followings:
                 stream.held = held
 
     def _leave_if_unknown(self, conversation_id: str) -> None:
-        known = conversation_id in self._followed or conversation_id in self._attended.values()
-        if not known:
+        if not self._is_heard(conversation_id):
             self._connection.engine.audience.unfollow(conversation_id, self.viewer)
+
+    def _is_heard(self, conversation_id: str) -> bool:
+        return conversation_id in self._followed or conversation_id in self._attended.values()
 
     async def _queued(self, conversation_id: str) -> list[dict[str, Any]]:
         waiting = await queries.queue(self._connection.engine.pool, conversation_id)
         return [shown_prompt(each, self._connection.identity.user_id) for each in waiting]
+
+
+def _not_found() -> NotFound:
+    return NotFound(
+        "conversation_not_found", "There is no such conversation.", param="conversation"
+    )
 
 
 def _places(

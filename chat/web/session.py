@@ -223,7 +223,8 @@ class Session:
             self._spawn(self._control.ended(response_id))
 
     def _removed(self, conversation_id: str) -> None:
-        self.connection.say_ours("removed", conversation=conversation_id)
+        if self._followings.knows(conversation_id):
+            self.connection.say_ours("removed", conversation=conversation_id)
         for stream in list(self._outbox.streams.values()):
             if stream.conversation_id == conversation_id and stream.own:
                 gone = BadRequest("conversation_deleted", "The conversation was deleted.")
