@@ -177,14 +177,15 @@ async def test_a_stop_that_was_said_offline_outlives_a_reload(chat: Chat) -> Non
 async def test_a_steer_that_was_stopped_right_away_is_given_back_after_a_reload(
     chat: Chat,
 ) -> None:
+    steer = "Rather a slow and long one about pears"  # Whichever the stop meets, it still runs.
     await chat.begin()
-    await chat.say("Rather say something about pears")
+    await chat.say(steer)
     await chat.box.press("Escape")
     await chat.page.reload()
     await chat.ends("cancelled")
     for fate in ("Steering…", "Sending as a steer…"):
         await expect(chat.page.get_by_text(fate)).to_have_count(0)
-    await expect(chat.prompts).to_have_text([ENDLESS, "Rather say something about pears"])
+    await expect(chat.prompts).to_have_text([ENDLESS, steer])
 
 
 async def test_signing_out_elsewhere_leads_to_the_sign_in_page(
