@@ -196,7 +196,7 @@ class Chat:
         256, "Events that a client which acknowledges may have unacknowledged.", check=at_least(1)
     )
     outstanding_bytes: int = setting(
-        32 * MIB, "Bytes that may wait for a client which never acknowledges.", check=at_least(KIB)
+        32 * MIB, "Bytes that may wait for a client which does not read them.", check=at_least(KIB)
     )
     send_seconds: float = setting(10.0, "Deadline of one send to a client.", check=above_zero)
     connection_minutes: float = setting(60.0, "How long a connection may last.", check=above_zero)

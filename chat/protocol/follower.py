@@ -43,19 +43,17 @@ class Follower:
 
 
 class Window:
-    """How much a viewer may have outstanding. Sizes are in bytes of UTF-8, near enough.
+    """How much a viewer may leave unacknowledged. Sizes are in bytes of UTF-8, near enough.
 
-    Closed once `max_bytes` or `max_events` are unacknowledged; one that never acknowledges is not
-    closed but overflows, at `outstanding_bytes`.
+    Closed once `max_bytes` or `max_events` are unacknowledged. Never for one that acknowledges
+    nothing, of which only the latest are remembered: its first ack may come yet.
     """
 
-    def __init__(self, *, max_bytes: int, max_events: int, outstanding_bytes: int) -> None:
+    def __init__(self, *, max_bytes: int, max_events: int) -> None:
         self._max_bytes = max_bytes
         self._max_events = max_events
-        self._outstanding_bytes = outstanding_bytes
-        # Of each response: number, size, and the place in the order of sending.
-        self._unacknowledged: dict[str, deque[tuple[int, int, int]]] = {}
-        self._order = 0
+        # Of each response: number and size.
+        self._unacknowledged: dict[str, deque[tuple[int, int]]] = {}
         self._bytes = 0
         self._events = 0
         self.acknowledging = False
@@ -66,16 +64,12 @@ class Window:
             return True
         return self._bytes < self._max_bytes and self._events < self._max_events
 
-    @property
-    def overflows(self) -> bool:
-        return self._bytes > self._outstanding_bytes
-
     def sent(self, response_id: str, number: int, size: int) -> None:
-        self._order += 1
-        entry = (number, size, self._order)
-        self._unacknowledged.setdefault(response_id, deque()).append(entry)
+        self._unacknowledged.setdefault(response_id, deque()).append((number, size))
         self._bytes += size
         self._events += 1
+        if self._events > self._max_events and not self.acknowledging:
+            self._drop_first(*next(iter(self._unacknowledged.items())))
 
     def acknowledge(self, response_id: str, number: int) -> None:
         """Everything of the response up to `number` was shown. Unknown or old: nothing happens."""
@@ -83,26 +77,13 @@ class Window:
         while waiting and waiting[0][0] <= number:
             self._drop_first(response_id, waiting)
 
-    def acknowledge_through(self, response_id: str) -> None:
-        """Everything sent up to the response's last event was read: a client built upon its end.
-
-        Frames arrive in order, so what was sent before it, of whatever response, was read too.
-        """
-        waiting = self._unacknowledged.get(response_id)
-        if not waiting:
-            return
-        last_order = waiting[-1][2]
-        for each, entries in list(self._unacknowledged.items()):
-            while entries and entries[0][2] <= last_order:
-                self._drop_first(each, entries)
-
     def release(self, response_id: str) -> None:
         """Nothing of the response is waited for any more: it is not shown any longer, or anew."""
-        for _, size, _ in self._unacknowledged.pop(response_id, ()):
+        for _, size in self._unacknowledged.pop(response_id, ()):
             self._bytes -= size
             self._events -= 1
 
-    def _drop_first(self, response_id: str, entries: deque[tuple[int, int, int]]) -> None:
+    def _drop_first(self, response_id: str, entries: deque[tuple[int, int]]) -> None:
         self._bytes -= entries.popleft()[1]
         self._events -= 1
         if not entries:

@@ -29,7 +29,7 @@ _TERMINAL = tuple(f'{{"type":"response.{kind}",' for kind in ("completed", "inco
 class Failure(Enum):
     """Why a connection must be given up."""
 
-    UNACKNOWLEDGED = "too much was sent that nobody acknowledged"
+    OVERFULL = "too much waits to be sent"
     SLOW = "a send missed its deadline"
     GONE = "a send failed"
     FAULT = "the service failed"
@@ -38,7 +38,9 @@ class Failure(Enum):
 class Outbox:
     """`send` delivers one text frame. `on_end` hears of each response whose last event went out.
 
-    `on_failure` hears why the connection must be given up; of `UNACKNOWLEDGED` it may still `say`
+    No more than `outstanding_bytes` may wait for it, be the viewer one that acknowledges or not.
+
+    `on_failure` hears why the connection must be given up; of `OVERFULL` it may still `say`
     something. Nothing is taken after it, nor held: it would never go.
     """
 
@@ -47,6 +49,7 @@ class Outbox:
         *,
         pool: Pool,
         window: Window,
+        outstanding_bytes: int,
         send: Callable[[str], Awaitable[None]],
         send_seconds: float,
         on_end: Callable[[Stream], None],
@@ -55,11 +58,13 @@ class Outbox:
         self.streams: dict[str, Stream] = {}
         self.window = window
         self._pool = pool
+        self._outstanding_bytes = outstanding_bytes
         self._send = send
         self._send_seconds = send_seconds
         self._on_end = on_end
         self._on_failure = on_failure
         self._ready: deque[str] = deque()
+        self._ready_chars = 0
         # The last numbers of responses that are not shown any more: to their ends, or in part.
         self._ended: OrderedDict[str, int] = OrderedDict()
         self._left: OrderedDict[str, int] = OrderedDict()
@@ -123,7 +128,7 @@ class Outbox:
     def say(self, frame: str) -> None:
         """An answer, behind whatever is on its way already. The window does not hold it."""
         if not self._sealed:
-            self._ready.append(frame)
+            self._put(frame)
             self.pump()
 
     def offer(self, stream: Stream, first_number: int, frames: Sequence[str]) -> None:
@@ -167,17 +172,30 @@ class Outbox:
             return
         number = stream.follower.next_number
         for frame in frames:
-            self._ready.append(stream.stamp(frame))
+            self._put(stream.stamp(frame))
             self.window.sent(stream.response_id, number, len(frame))
             number += 1
         stream.follower.sent(len(frames))
         if frames and frames[-1].startswith(_TERMINAL):
             self.mark_ended(stream.response_id, number - 1)
             self._on_end(stream)
-        if self.window.overflows:
-            self._ready.clear()
-            self._on_failure(Failure.UNACKNOWLEDGED)
+        if self._ready_chars > self._outstanding_bytes:
+            self._clear()
+            self._on_failure(Failure.OVERFULL)
             self.seal()
+
+    def _put(self, frame: str) -> None:
+        self._ready.append(frame)
+        self._ready_chars += len(frame)
+
+    def _take(self) -> str:
+        frame = self._ready.popleft()
+        self._ready_chars -= len(frame)
+        return frame
+
+    def _clear(self) -> None:
+        self._ready.clear()
+        self._ready_chars = 0
 
     # --- the one task
 
@@ -223,7 +241,7 @@ class Outbox:
         try:
             while self._ready:
                 async with asyncio.timeout(self._send_seconds):
-                    await self._send(self._ready.popleft())
+                    await self._send(self._take())
         except TimeoutError:
             self._lose(Failure.SLOW)
         except Exception as error:
@@ -274,7 +292,7 @@ class Outbox:
         """Nothing goes out any more."""
         self._broken = True
         self.seal()
-        self._ready.clear()
+        self._clear()
 
 
 def _remember(numbers: OrderedDict[str, int], response_id: str, number: int) -> None:

@@ -53,8 +53,6 @@ class Prompting:
             await self._idle.wait()
         if self._over is not None:
             raise self._over
-        if creation.previous_response_id:
-            self._connection.outbox.window.acknowledge_through(creation.previous_response_id)
         asker = self._connection.asker(command.event_id, event_hash)
         if creation.store:
             await self._begin(asker, creation, stream_id)

@@ -58,11 +58,8 @@ class Session:
         self._engine = engine
         outbox = Outbox(
             pool=engine.pool,
-            window=Window(
-                max_bytes=chat.window_bytes,
-                max_events=chat.window_events,
-                outstanding_bytes=chat.outstanding_bytes,
-            ),
+            window=Window(max_bytes=chat.window_bytes, max_events=chat.window_events),
+            outstanding_bytes=chat.outstanding_bytes,
             send=send,
             send_seconds=chat.send_seconds,
             on_end=self._stream_ended,
@@ -255,8 +252,8 @@ class Session:
         """What goes out does not arrive: the connection is given up, and gathers nothing more."""
         self._engine.audience.leave(self)
         match failure:
-            case Failure.UNACKNOWLEDGED:
-                said = "Too much was sent that was not acknowledged. Connect again, and send acks."
+            case Failure.OVERFULL:
+                said = "Too much waits that was not read. Connect again, and read it or send acks."
                 self._closing.begin(closing.SLOW_CONSUMER, BadRequest("slow_consumer", said))
             case Failure.SLOW:
                 self._closing.begin(closing.SLOW_CONSUMER)

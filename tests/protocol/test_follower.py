@@ -61,16 +61,30 @@ def test_what_is_known_is_dropped():
 
 
 class TestWindow:
-    LIMITS = {"max_bytes": 100, "max_events": 4, "outstanding_bytes": 1000}
+    LIMITS = {"max_bytes": 100, "max_events": 4}
 
-    def test_it_is_open_for_who_never_acknowledges_until_it_overflows(self):
+    def test_it_is_open_for_who_never_acknowledges(self):
         window = Window(**self.LIMITS)
         for number in range(10):
             window.sent("r", number, 100)
             assert window.is_open
-            assert not window.overflows
-        window.sent("r", 10, 1)
-        assert window.overflows
+
+    def test_of_who_never_acknowledges_the_latest_only_are_remembered(self):
+        window = Window(**self.LIMITS)
+        for number in range(10):
+            window.sent("one", number, 1)
+            window.sent("two", number, 1)
+        assert sum(len(each) for each in window._unacknowledged.values()) == 4
+
+    def test_the_first_ack_of_many_events_leaves_the_latest_in_the_window(self):
+        window = Window(**self.LIMITS)
+        for number in range(10):
+            window.sent("r", number, 1)
+        window.acknowledging = True
+        window.acknowledge("r", 5)
+        assert not window.is_open
+        window.acknowledge("r", 6)
+        assert window.is_open
 
     def test_it_closes_at_so_many_events_and_opens_with_an_ack(self):
         window = Window(**self.LIMITS)
@@ -99,22 +113,6 @@ class TestWindow:
         window.acknowledge("r", 4)
         assert not window.is_open
 
-    def test_building_upon_a_response_acknowledges_what_was_sent_up_to_its_end(self):
-        window = Window(**self.LIMITS)
-        window.acknowledging = True
-        window.sent("one", 0, 1)
-        window.sent("two", 0, 1)
-        window.sent("one", 1, 1)
-        window.sent("two", 1, 1)
-        window.acknowledge_through("one")
-        window.sent("one", 2, 1)
-        window.sent("one", 3, 1)
-        assert window.is_open  # three are left: two of one, the last of two
-        window.sent("one", 4, 1)
-        assert not window.is_open
-        window.acknowledge("two", 1)
-        assert window.is_open
-
     @given(st.data())
     def test_it_counts_as_a_plain_list_does(self, data: st.DataObject):
         window, unacknowledged = Window(**self.LIMITS), []
@@ -122,7 +120,7 @@ class TestWindow:
         numbers = {"one": 0, "two": 0}
         for _ in range(data.draw(st.integers(0, 40))):
             response = data.draw(st.sampled_from(["one", "two"]))
-            step = data.draw(st.sampled_from(["send", "ack", "through", "release"]))
+            step = data.draw(st.sampled_from(["send", "ack", "release"]))
             if step == "send":
                 size = data.draw(st.integers(1, 60))
                 window.sent(response, numbers[response], size)
@@ -134,15 +132,8 @@ class TestWindow:
                 unacknowledged = [
                     each for each in unacknowledged if each[0] != response or each[1] > upto
                 ]
-            elif step == "release":
+            else:
                 window.release(response)
                 unacknowledged = [each for each in unacknowledged if each[0] != response]
-            else:
-                window.acknowledge_through(response)
-                last = max(
-                    (i for i, each in enumerate(unacknowledged) if each[0] == response), default=-1
-                )
-                unacknowledged = unacknowledged[last + 1 :]
             size = sum(each[2] for each in unacknowledged)
             assert window.is_open == (size < 100 and len(unacknowledged) < 4)
-            assert window.overflows == (size > 1000)

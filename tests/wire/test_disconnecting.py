@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.gate import Gate
 from tests.service import Service
 from tests.upstream import Upstream
-from tests.upstream_script import Endlessly, Script, chunk
+from tests.upstream_script import Endlessly, Script, chunk, done, finish, usage
 from tests.wire.deaf import deaf
 from tests.wire.lines import line, said
 
-# uvicorn waits with the first send that finds no room, Daphne takes all that may be outstanding.
-OUTSTANDING_BYTES = {"uvicorn": 32_000_000, "daphne": 4_000_000}
-MUCH = Script([Endlessly(chunk("x" * 100_000), 0.01)])
+LONG = "x" * 100_000
+MUCH = Script([Endlessly(chunk(LONG), 0.01)])
 
 
 async def test_a_stop_that_was_sent_before_the_socket_closed_is_done(served, account, model):
@@ -50,7 +50,7 @@ def impatient(served: Service, upstream: Upstream) -> Iterator[Service]:
         "OPENAI_API_KEY": "upstream-key",
         "CHAT_MODELS": "test-model",
         "CHAT_SEND_SECONDS": "0.5",
-        "CHAT_OUTSTANDING_BYTES": str(OUTSTANDING_BYTES[served.server]),
+        "CHAT_ANSWER_CHARS": "5000000",
     }
     running = Service(served.server, settings).start()
     yield running
@@ -66,3 +66,25 @@ async def test_a_client_that_stops_reading_is_dropped_and_its_session_ends(
         client.send("response.create", input=prompt, interject={"on_disconnect": "cancel"})
         await client.dropped()
         await (await model.asked(prompt)).closed()
+
+
+async def test_what_a_client_that_stops_reading_started_goes_on_without_it(
+    impatient, account, model
+):
+    gate = Gate()
+    prompt = model.answers(
+        Script([*[chunk(LONG)] * 40, gate, chunk(" The end."), finish(), usage(), done()])
+    )
+    async with line(impatient, account) as chat:
+        root = await chat.answer(model.says("Root."))
+        conversation = root["conversation"]["id"]
+        with deaf(impatient, account) as client:
+            client.send("response.create", input=prompt, conversation=conversation)
+            await client.dropped()
+        gate.open()
+        await (await model.asked(prompt)).answered()
+        snapshot = await chat.follow(conversation)
+        if snapshot["responses"][-1]["status"] != "completed":
+            await chat.end(snapshot["responses"][-1]["id"])
+            snapshot = await chat.follow(conversation)
+        assert snapshot["items"][-1]["content"][0]["text"] == LONG * 40 + " The end."

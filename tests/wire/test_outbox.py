@@ -28,25 +28,34 @@ class BrokenPool:
 class Way:
     """An outbox, what failed of it, and what it sent. `gate`: a send waits for it."""
 
-    def __init__(self, *, gate: Gate | None = None, error: Exception | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        gate: Gate | None = None,
+        error: Exception | None = None,
+        send_seconds: float = 0.01,
+    ) -> None:
         self.failures: list[Failure] = []
         self.sent: list[str] = []
         self.failed = asyncio.Event()
-        self._gate = gate
+        self.is_sending = asyncio.Event()
+        self.gate = gate
         self._error = error
         self.outbox = Outbox(
             pool=BrokenPool(),  # type: ignore[arg-type]
-            window=Window(max_bytes=100, max_events=100, outstanding_bytes=1000),
+            window=Window(max_bytes=100, max_events=100),
+            outstanding_bytes=1000,
             send=self._send,
-            send_seconds=0.01,
+            send_seconds=send_seconds,
             on_end=lambda stream: None,
             on_failure=self._fail,
         )
         self.stream = self.outbox.open(Stream("r", "c"))
 
     async def _send(self, text: str) -> None:
-        if self._gate is not None:
-            await self._gate.passed()
+        self.is_sending.set()
+        if self.gate is not None:
+            await self.gate.passed()
         if self._error is not None:
             raise self._error
         self.sent.append(text)
@@ -93,12 +102,25 @@ async def test_a_fault_of_our_own_gives_the_connection_up_and_is_logged(
     assert way.nothing_is_held()
 
 
-async def test_what_overflows_is_thrown_away_and_the_reason_is_said():
-    way = Way()
-    way.outbox.offer(way.stream, 0, ["x" * 600, "x" * 600])
+async def test_what_waits_too_much_is_thrown_away_and_the_reason_is_said():
+    way = Way(gate=Gate(), send_seconds=60)
+    way.outbox.offer(way.stream, 0, ["first"])
+    await way.is_sending.wait()
+    way.outbox.offer(way.stream, 1, ["x" * 600, "x" * 600])
+    assert way.failures == [Failure.OVERFULL]
+    way.gate.open()
     await way.outbox.drain()
-    assert way.sent == ["UNACKNOWLEDGED"]
+    assert way.sent == ["first", "OVERFULL"]
     assert way.nothing_is_held()
+
+
+async def test_who_reads_may_be_sent_any_amount():
+    way = Way()
+    for number in range(100):
+        way.outbox.offer(way.stream, number, ["x" * 900])
+        await way.outbox.drain()
+    assert len(way.sent) == 100
+    assert way.failures == []
 
 
 async def test_what_was_said_before_the_end_still_goes_out():

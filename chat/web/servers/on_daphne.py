@@ -26,21 +26,56 @@ PING_GRACE_SECONDS = 1
 _background: set[asyncio.Future[None]] = set()
 
 
+class _Flow:
+    """Whether a transport has room: told by it, as a producer of Twisted's is (`IPushProducer`)."""
+
+    def __init__(self, transport: Any) -> None:
+        self.has_room = asyncio.Event()
+        self.has_room.set()
+        self._transport = transport
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        self.has_room.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self.has_room.set()
+        if self._transport.disconnecting:
+            self._transport.unregisterProducer()  # Until then it would wait for more.
+
+    def stopProducing(self) -> None:  # noqa: N802
+        self.has_room.set()
+
+
 class _DaphneProtocol(WebSocketProtocol):
-    """Daphne's, but for the close codes that it may send.
+    """Daphne's, but for the close codes that it may send, and for clients that do not read.
 
     Its library lets an application close with 1000 or 3000 to 4999 only; clients come back on 1001
     and 1012.
     """
 
+    def connectionMade(self) -> None:  # noqa: N802
+        super().connectionMade()
+        self.flow = _Flow(self.transport)
+        self.transport.unregisterProducer()  # The handshake's, which is over.
+        self.transport.registerProducer(self.flow, True)
+
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802
         self.sendCloseFrame(code=code or 1000)
+
+
+class _DaphneServer(daphne.server.Server):
+    """Daphne, but for its send, which would return at once, however much waits for a client."""
+
+    async def handle_reply(self, protocol: Any, message: Any) -> None:
+        await super().handle_reply(protocol, message)
+        if message["type"] == "websocket.send":
+            await protocol.flow.has_room.wait()
 
 
 def run(host: str, port: int, fd: int | None) -> None:
     limit = settings.CHAT.max_frame_bytes
     WebSocketFactory.protocol = _DaphneProtocol
-    server = daphne.server.Server(
+    server = _DaphneServer(
         application=application,
         endpoints=_endpoints(host, port, fd),
         signal_handlers=False,
