@@ -42,7 +42,7 @@ async def test_a_steer_that_was_sent_before_the_socket_closed_is_done(served, ac
     assert ("user", steer) in said(await model.asked(steer))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def impatient(served: Service, upstream: Upstream) -> Iterator[Service]:
     """A service that waits for no one long."""
     settings = {
