@@ -1,6 +1,7 @@
 """Control messages of one connection: stop, steer, rate, withdraw. None waits for a stream."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from chat import finding, queries, services
@@ -27,7 +28,10 @@ def _receipt(response_id: str) -> str:
 
 
 class Control:
-    """`_receipts`: responses whose end somebody here waits for, with the ids of the cancels."""
+    """`_receipts`: responses whose end somebody here waits for, with the ids of the cancels.
+
+    `_outcomes`: what became of steers while one was still on its way to be accepted.
+    """
 
     def __init__(self, connection: Connection, followings: Followings, unstored: Unstored) -> None:
         self._connection = connection
@@ -35,6 +39,8 @@ class Control:
         self._unstored = unstored
         self._receipts: dict[str, list[str | None]] = {}
         self._positions: dict[str, int] = {}
+        self._steers_asked = 0
+        self._outcomes: list[Callable[[], None]] = []
 
     # --- cancel
 
@@ -127,6 +133,18 @@ class Control:
     # --- steer
 
     async def steer(self, command: Steer, asker: Asker) -> None:
+        """Accept it, and only then say what became of it, which may be known before."""
+        self._steers_asked += 1
+        try:
+            await self._accept(command, asker)
+        finally:
+            self._steers_asked -= 1
+            if not self._steers_asked:
+                outcomes, self._outcomes = self._outcomes, []
+                for say in outcomes:
+                    say()
+
+    async def _accept(self, command: Steer, asker: Asker) -> None:
         accepted = self._unstored.steer(command, asker)
         if accepted is None:
             accepted = await self._steer_stored(command, asker)
@@ -150,10 +168,16 @@ class Control:
         return done
 
     def steer_held(self, notice: SteerHeld) -> None:
-        self._say_of_steer(notice, frames.steer_pending)
+        self._came_out(partial(self._say_of_steer, notice, frames.steer_pending))
 
     def steer_failed(self, notice: SteerFailed) -> None:
-        self._say_of_steer(notice, frames.steer_given_back)
+        self._came_out(partial(self._say_of_steer, notice, frames.steer_given_back))
+
+    def _came_out(self, say: Callable[[], None]) -> None:
+        if self._steers_asked:
+            self._outcomes.append(say)
+        else:
+            say()
 
     def _say_of_steer(
         self, notice: Outcome, frame: Callable[[Outcome, int, str | None], str]
