@@ -33,7 +33,8 @@ async def test_a_steer_that_is_held_at_once_is_accepted_before(
 
     monkeypatch.setattr(services, "request_steer", wait_until_it_is_held)
     monkeypatch.setattr(Session, "notice", hear)
-    upstream.script = Script([call(0, "call_1", "look", "{}"), chunk("Meanwhile "), HANG])
+    # At once: what comes behind a call makes it whole, but is not shown yet.
+    upstream.script = Script([call(0, "call_1", "look", "{}") + chunk("Meanwhile "), HANG])
     viewer.send("response.create", input="look", tools=[TOOL])
     called = await viewer.frame("response.function_call_arguments.delta")
     viewer.send("response.steer", previous_response_id=called["response_id"], input="Gently.")

@@ -161,7 +161,8 @@ async def steer_behind_a_call(chat: Line, model: Model, **fields: Any) -> str:
 
     Returns the id of the response; the call is `call_1`.
     """
-    speaks_on = Script([call(0, "call_1", "look", "{}"), chunk("Meanwhile "), HANG])
+    # At once: what comes behind a call makes it whole, but is not shown yet.
+    speaks_on = Script([call(0, "call_1", "look", "{}") + chunk("Meanwhile "), HANG])
     response_id = await chat.prompt(model.answers(speaks_on), tools=[TOOL], **fields)
     await chat.until("response.function_call_arguments.delta")
     await chat.send("response.steer", previous_response_id=response_id, input="Gently.")
