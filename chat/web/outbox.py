@@ -7,7 +7,7 @@ task sends, and only while there is something to send.
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from enum import Enum
@@ -16,6 +16,7 @@ from chat.database import UNREACHABLE, Pool
 from chat.engine import log
 from chat.protocol.follower import Window
 from chat.web.stream import Stream
+from chat.web.waiting_frames import WaitingFrames
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +64,7 @@ class Outbox:
         self._send_seconds = send_seconds
         self._on_end = on_end
         self._on_failure = on_failure
-        self._ready: deque[str] = deque()
-        self._ready_chars = 0
+        self._ready = WaitingFrames()
         # The last numbers of responses that are not shown any more: to their ends, or in part.
         self._ended: OrderedDict[str, int] = OrderedDict()
         self._left: OrderedDict[str, int] = OrderedDict()
@@ -128,7 +128,7 @@ class Outbox:
     def say(self, frame: str) -> None:
         """An answer, behind whatever is on its way already. The window does not hold it."""
         if not self._sealed:
-            self._put(frame)
+            self._ready.put(frame)
             self.pump()
 
     def offer(self, stream: Stream, first_number: int, frames: Sequence[str]) -> None:
@@ -172,30 +172,17 @@ class Outbox:
             return
         number = stream.follower.next_number
         for frame in frames:
-            self._put(stream.stamp(frame))
+            self._ready.put(stream.stamp(frame))
             self.window.sent(stream.response_id, number, len(frame))
             number += 1
         stream.follower.sent(len(frames))
         if frames and frames[-1].startswith(_TERMINAL):
             self.mark_ended(stream.response_id, number - 1)
             self._on_end(stream)
-        if self._ready_chars > self._outstanding_bytes:
-            self._clear()
+        if self._ready.chars > self._outstanding_bytes:
+            self._ready.clear()
             self._on_failure(Failure.OVERFULL)
             self.seal()
-
-    def _put(self, frame: str) -> None:
-        self._ready.append(frame)
-        self._ready_chars += len(frame)
-
-    def _take(self) -> str:
-        frame = self._ready.popleft()
-        self._ready_chars -= len(frame)
-        return frame
-
-    def _clear(self) -> None:
-        self._ready.clear()
-        self._ready_chars = 0
 
     # --- the one task
 
@@ -241,7 +228,7 @@ class Outbox:
         try:
             while self._ready:
                 async with asyncio.timeout(self._send_seconds):
-                    await self._send(self._take())
+                    await self._send(self._ready.take())
         except TimeoutError:
             self._lose(Failure.SLOW)
         except Exception as error:
@@ -292,7 +279,7 @@ class Outbox:
         """Nothing goes out any more."""
         self._broken = True
         self.seal()
-        self._clear()
+        self._ready.clear()
 
 
 def _remember(numbers: OrderedDict[str, int], response_id: str, number: int) -> None:
