@@ -30,8 +30,6 @@ _INBOX = "interject."
 SEND_SECONDS = 2.0
 # At once after a pause; then so often. In a crowd, waking Redis costs more than what is said.
 ROUND_SECONDS = 0.005
-# For news that nobody waits for: by then a first word is mostly on its way, and takes it along.
-MENTION_SECONDS = 0.02
 RETRY_SECONDS = 0.5
 REJOIN_SECONDS = 10.0
 # A process that says nothing for so long is gone: each says every ten seconds that it is there.
@@ -97,19 +95,19 @@ class Bus:
             self._outgoing.keep(inbox, batches_of_it)
             self._wake.set()
 
-    def tell(self, notice: AnyNotice) -> None:
-        """Say it to this process at once, and to the others behind what was shown before."""
-        self._on_notice(notice)
-        if not self.is_alone:
-            self._outgoing.tell(notice)
-            self._wake.set()
+    def tell(self, notice: AnyNotice, within_seconds: float = 0.0) -> None:
+        """Say it to this process at once, and to the others behind what was shown before.
 
-    def mention(self, notice: AnyNotice) -> None:
-        """As `tell`, but what the others hear of it may wait for what goes to them next."""
+        `within_seconds`: for so long it may wait for something else that goes to them.
+        """
         self._on_notice(notice)
-        if not self.is_alone:
-            self._outgoing.tell(notice)
-            asyncio.get_running_loop().call_later(MENTION_SECONDS, self._wake.set)
+        if self.is_alone:
+            return
+        self._outgoing.tell(notice)
+        if within_seconds:
+            asyncio.get_running_loop().call_later(within_seconds, self._wake.set)
+        else:
+            self._wake.set()
 
     def ask(self, process_id: str, conversations: Sequence[str]) -> None:
         """Have another process send what it keeps of these conversations, for a while."""

@@ -115,7 +115,7 @@ class Pulse:
             await self._wake.wait()
             self._wake.clear()
             began = loop.time()
-            await self._beat_once()
+            await self._try(self._keep_what_was_gathered())
             due = max(loop.time(), began + self._pace.seconds)
             await self._keep_first_words(due)
             took_before, took = took, time.process_time()
@@ -141,10 +141,8 @@ class Pulse:
         self._begin.clear()
         return [run for name, run in begun.items() if self._runs.get(name) is run]
 
-    async def _beat_once(self) -> None:
-        await self._try(self._beat_for_all())
-
-    async def _beat_for_all(self) -> None:
+    async def _keep_what_was_gathered(self) -> None:
+        """A beat: first words are in it, so that nobody has to see to them between two."""
         await self._let_read()
         self._begun()
         await self._keep_all(list(self._runs.values()))
@@ -152,6 +150,7 @@ class Pulse:
             self._wake.set()
 
     async def _try(self, work: Coroutine[Any, Any, None]) -> None:
+        """What failed is held, and kept by a later beat."""
         try:
             await work
         except UNREACHABLE as error:

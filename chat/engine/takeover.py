@@ -22,6 +22,8 @@ from chat.providers.base import ModelRequest
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
+# By then a first word is mostly on its way, and takes the news of its owner along.
+BEHIND_FIRST_WORD_SECONDS = 0.02
 
 
 class Takeover:
@@ -166,6 +168,7 @@ class Takeover:
         if step is Next.INTERRUPT:
             run.interrupt()
         listeners = self._bus.listeners(run.conversation_id)
-        # Its first word is on its way soon, and whoever started it is known to listen.
-        self._bus.mention(Owned(run.conversation_id, info.id, self._owner, run.attempt, listeners))
+        owned = Owned(run.conversation_id, info.id, self._owner, run.attempt, listeners)
+        # Whoever started it is known to listen; the first word is what they wait for.
+        self._bus.tell(owned, within_seconds=BEHIND_FIRST_WORD_SECONDS)
         return run

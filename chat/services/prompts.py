@@ -23,7 +23,15 @@ from chat.services.models import choose_model
 
 MAX_CLAIMS = 20
 PREVIEW_CHARS = 2_000
-NOTHING = Standing(True, None, 0, False, None, [])
+# What a prompt finds that goes on from nothing; whether its login holds, its start asks.
+NOTHING = Standing(
+    holds=True,
+    conversation_id=None,
+    queue_length=0,
+    others_go_on=False,
+    parent=None,
+    parent_calls=[],
+)
 MINTED = ""  # In place of the digest of a frame that bore no id: no frame has this one.
 
 
@@ -98,7 +106,6 @@ async def _try_create(
 ) -> Begun | Queued | None:
     """One try. None: the conversation moved on meanwhile."""
     is_first = creation.conversation is None and creation.previous_response_id is None
-    # Nothing is to be found, and the start itself asks whether the login holds: a journey less.
     standing = NOTHING if is_first else await _standing(engine, asker, creation)
     parent = None if creation.root else standing.parent
     explicit = creation.previous_response_id is not None
