@@ -39,7 +39,7 @@ class Failure(Enum):
 class Outbox:
     """`send` delivers one text frame. `on_end` hears of each response whose last event went out.
 
-    No more than `outstanding_bytes` may wait for it, be the viewer one that acknowledges or not.
+    Nothing more is put behind over `outstanding_bytes` that wait, for whoever acknowledges or not.
 
     `on_failure` hears why the connection must be given up; of `OVERFULL` it may still `say`
     something. Nothing is taken after it, nor held: it would never go.
@@ -170,6 +170,12 @@ class Outbox:
     def _enqueue(self, stream: Stream, frames: Sequence[str]) -> None:
         if self._sealed:
             return
+        # What waited before: whoever reads all the time may be sent much at once.
+        if self._ready.chars > self._outstanding_bytes:
+            self._ready.clear()
+            self._on_failure(Failure.OVERFULL)
+            self.seal()
+            return
         number = stream.follower.next_number
         for frame in frames:
             self._ready.put(stream.stamp(frame))
@@ -179,10 +185,6 @@ class Outbox:
         if frames and frames[-1].startswith(_TERMINAL):
             self.mark_ended(stream.response_id, number - 1)
             self._on_end(stream)
-        if self._ready.chars > self._outstanding_bytes:
-            self._ready.clear()
-            self._on_failure(Failure.OVERFULL)
-            self.seal()
 
     # --- the one task
 

@@ -107,6 +107,8 @@ async def test_what_waits_too_much_is_thrown_away_and_the_reason_is_said():
     way.outbox.offer(way.stream, 0, ["first"])
     await way.is_sending.wait()
     way.outbox.offer(way.stream, 1, ["x" * 600, "x" * 600])
+    assert way.failures == []
+    way.outbox.offer(way.stream, 3, ["x"])
     assert way.failures == [Failure.OVERFULL]
     way.gate.open()
     await way.outbox.drain()
@@ -117,7 +119,7 @@ async def test_what_waits_too_much_is_thrown_away_and_the_reason_is_said():
 async def test_who_reads_may_be_sent_any_amount():
     way = Way()
     for number in range(100):
-        way.outbox.offer(way.stream, number, ["x" * 900])
+        way.outbox.offer(way.stream, number, ["x" * 3_000])
         await way.outbox.drain()
     assert len(way.sent) == 100
     assert way.failures == []
