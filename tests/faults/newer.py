@@ -77,8 +77,8 @@ class Bus(Bus):
     def __init__(self, layer, *others):
         super().__init__(_Talkative(layer), *others)
 
-    def tell(self, notice):
-        super().tell(notice)
+    def tell(self, notice, *when, **more):
+        super().tell(notice, *when, **more)
         if not isinstance(notice, notices.Mooded):
             super().tell(notices.Mooded(notice.conversation_id, "sunny"))
 """,
