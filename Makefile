@@ -36,7 +36,7 @@ test: $(VENV)/dev static/dist/made ## Run the tests; ARGS go to pytest
 
 .PHONY: faults
 faults: $(VENV)/dev static/dist/made ## Kill, freeze and cut off what the service is made of (minutes)
-	@$(BIN)/python -m pytest tests/faults $(ARGS)
+	@$(BIN)/python -m pytest -n 2 tests/faults $(ARGS)
 
 .PHONY: test-browser
 test-browser: $(VENV)/dev static/dist/made ## Run the tests that need a Chromium, which has to be there

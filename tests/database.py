@@ -1,5 +1,6 @@
 """A pytest plugin: the run's own Postgres, started before Django reads its settings.
 
+Each process of a run has one for itself: a test may restart it, or take every place at it.
 `DATABASE_URL` names another server to use. Nothing of a run is left behind.
 """
 
@@ -10,6 +11,9 @@ import warnings
 from pathlib import Path
 
 import pytest
+
+# Says to the other processes of a run that the server which they are told of is the first one's.
+_OWN = "TESTS_OWN_POSTGRES"
 
 _stop = []
 
@@ -22,9 +26,10 @@ def _start() -> None:
     server = get_server(folder / "postgres", cleanup_mode="stop")
     _stop.append(lambda: (server.cleanup(), shutil.rmtree(folder, ignore_errors=True)))
     os.environ["DATABASE_URL"] = server.get_uri()
+    os.environ[_OWN] = "yes"
 
 
-if not os.environ.get("DATABASE_URL"):
+if not os.environ.get("DATABASE_URL") or os.environ.get(_OWN):
     _start()
 # Tests say themselves which upstream and which secret; the developer's own are not theirs.
 for name in (

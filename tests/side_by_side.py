@@ -14,13 +14,15 @@ class Together(LoadScopeScheduling):
     """Tests that share what is slow to start stay together, in the order in which they stand.
 
     That is the service on one of its servers, and the browser: one is enough, two keep two cores
-    from everything else.
+    from everything else. Each file of faults has an installation of its own.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         if file.startswith("tests/browser/"):
             return "browser"
+        if file.startswith("tests/faults/"):
+            return file
         server = _SERVER.search(nodeid)
         return server[1] if server else file
 
