@@ -10,7 +10,9 @@ import pytest
 from tests.gate import Gate
 from tests.service import Account, Service
 from tests.upstream_script import HANG, Endlessly, Script, chunk, done, finish, ping, think, usage
+from tests.wire import standard
 from tests.wire.conftest import TIGHT
+from tests.wire.deaf import READ_BYTES, deaf
 from tests.wire.lines import Line, Model, line, plain, said, texts
 
 WINDOW_EVENTS = int(TIGHT["CHAT_WINDOW_EVENTS"])
@@ -171,6 +173,30 @@ async def test_a_client_that_reads_may_be_sent_any_amount(tight, account, model)
     async with plain(tight, account) as simple:
         for _ in range(4):
             assert texts(await simple.answer(model.says(LONG))) == LONG
+
+
+async def test_what_is_said_may_be_larger_than_what_is_heard(tight, account, model):
+    """The limit of a frame is the client's: of a long answer, some of ours are larger."""
+    text = "x" * (5 * FRAME_BYTES)
+    async with line(tight, account) as chat:
+        response = await chat.answer(model.says(text))
+        assert texts(response) == chat.text_of(response["id"]) == text
+
+
+async def test_a_client_for_which_too_much_waits_is_told_so_and_closed(tight, account, model):
+    """What the systems of both ends hold waits nowhere else: there has to be more than that."""
+    async with line(tight, account) as chat:
+        conversation = (await chat.answer(model.says("Root.")))["conversation"]["id"]
+        await chat.follow(conversation)
+        with deaf(tight, account, room_bytes=READ_BYTES) as client:
+            for _ in range(2):
+                prompt = model.answers(Script([chunk("x" * 500_000)] * 4 + [finish(), done()]))
+                client.send("response.create", input=prompt, conversation=conversation)
+                await chat.until("response.completed")
+            frames, code = await client.hears()
+    standard.check_error_frame(frames[-1])
+    assert frames[-1]["error"]["code"] == "slow_consumer"
+    assert code == 4408
 
 
 async def test_a_frame_over_the_limit_is_refused_by_name(tight, account, model):

@@ -47,17 +47,26 @@ class _Flow:
 
 
 class _DaphneProtocol(WebSocketProtocol):
-    """Daphne's, but for the close codes that it may send, and for clients that do not read.
+    """Daphne's, but for the close codes that it may send, long frames, and who does not read.
 
     Its library lets an application close with 1000 or 3000 to 4999 only; clients come back on 1001
-    and 1012.
+    and 1012. The limit of what a client may send, it puts on what we send as well.
     """
+
+    maxMessagePayloadSize: int  # noqa: N815
 
     def connectionMade(self) -> None:  # noqa: N802
         super().connectionMade()
         self.flow = _Flow(self.transport)
         self.transport.unregisterProducer()  # The handshake's, which is over.
         self.transport.registerProducer(self.flow, True)
+
+    def sendMessage(self, *args: Any, **kwargs: Any) -> None:  # noqa: N802
+        limit, self.maxMessagePayloadSize = self.maxMessagePayloadSize, 0
+        try:
+            super().sendMessage(*args, **kwargs)
+        finally:
+            self.maxMessagePayloadSize = limit
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802
         self.sendCloseFrame(code=code or 1000)
