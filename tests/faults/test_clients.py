@@ -1,10 +1,12 @@
 """Clients that do not read, vanish, come back at every moment, or say everything twice."""
 
 import asyncio
+import signal
 from uuid import uuid4
 
 import pytest
 
+from tests.faults import vitals
 from tests.faults.answers import long_answer
 from tests.faults.cluster import Cluster
 from tests.faults.oracle import judge, requests_for
@@ -52,6 +54,21 @@ async def test_one_who_vanishes_comes_back_to_the_whole_answer(
             await vanishing.completes(response_id)
             assert vanishing.connections > 1
             await judge(upstream, page.conversation_id, [vanishing])
+
+
+@pytest.mark.parametrize("server", [0, 1], ids=["daphne", "uvicorn"])
+async def test_one_who_breaks_off_with_a_last_word_is_let_go(
+    cluster: Cluster, page: Page, account: Account, server: int
+):
+    """The word and the end come as one to a process that was busy: either may hide the other."""
+    web = cluster.webs[server]
+    for _ in range(5):
+        with deaf(web, account) as client:
+            web.signal(signal.SIGSTOP)
+            client.send("interject:follow", conversation=page.conversation_id)
+            client.reset()
+            web.signal(signal.SIGCONT)
+    await vitals.tasks_at_rest(cluster, web)
 
 
 async def test_one_who_comes_back_after_each_number_gets_the_rest(

@@ -4,6 +4,7 @@ import asyncio
 import json
 import select
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from tests.service import Account, Service
 SECONDS = 20
 READ_BYTES = 1024 * 1024
 SMALL_BYTES = 4096
+RESET = struct.pack("ii", 1, 0)  # Lingers for no time: the kernel sends RST.
 
 
 class Deaf:
@@ -29,6 +31,10 @@ class Deaf:
     def send(self, kind: str, **fields: Any) -> None:
         self._protocol.send_text(json.dumps({"type": kind, **fields}).encode())
         self._socket.sendall(b"".join(self._protocol.data_to_send()))
+
+    def reset(self) -> None:
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self._socket.close()
 
     async def hears(self) -> tuple[list[dict[str, Any]], int | None]:
         """Read all there is, up to the close. The frames, and its code."""

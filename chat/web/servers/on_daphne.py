@@ -4,16 +4,14 @@ import asyncio
 import sys
 from typing import Any
 
-import uvloop
 from django.conf import settings
-from twisted.internet import asyncioreactor
 
+from chat.web.servers import uvloop_reactor
 from chat.web.servers.living import ROOM_ABOVE_LIMIT, Host, live
 from project.asgi import application
 
-# Daphne takes the reactor that is there, and would install one on asyncio's own loop, on which a
-# token costs a third more. What comes after imports the reactor.
-asyncioreactor.install(uvloop.new_event_loop())  # type: ignore[no-untyped-call]
+# Daphne takes the reactor that is there. What comes after imports it.
+uvloop_reactor.install()
 
 import daphne.server  # noqa: E402
 from daphne.endpoints import build_endpoint_description_strings  # noqa: E402
