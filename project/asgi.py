@@ -10,5 +10,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 http = get_asgi_application()
 
 from chat.web.routing import websocket_urlpatterns  # noqa: E402
+from project.static_files import StaticFiles  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(websocket_urlpatterns)})
+application = ProtocolTypeRouter(
+    {"http": StaticFiles(http), "websocket": URLRouter(websocket_urlpatterns)}
+)
