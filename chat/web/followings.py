@@ -153,6 +153,7 @@ class Followings:
             heard[batch.response_id] = max(heard.get(batch.response_id, -1), batch.last_number)
         stream = self._known(batch.response_id, batch.conversation_id)
         if stream is not None:
+            self._settle(stream, batch.conversation_id)
             self._connection.outbox.offer(stream, batch.first_number, frames)
 
     def sighted(self, sighting: Sighting) -> None:
@@ -163,14 +164,23 @@ class Followings:
     def start_own(
         self, response_id: str, conversation_id: str | None, stream_id: str | None
     ) -> Stream:
-        """A response of the connection's own: shown from its first event on."""
-        stream = self._connection.outbox.streams.get(response_id)
-        if stream is None:
-            stream = self._connection.outbox.open(Stream(response_id, conversation_id))
-            stream.held = conversation_id in self._joining
+        """A response of the connection's own: shown from its first event on.
+
+        Its conversation is not known before it began.
+        """
+        outbox = self._connection.outbox
+        stream = outbox.streams.get(response_id) or outbox.open(Stream(response_id, None))
+        if conversation_id is not None:
+            self._settle(stream, conversation_id)
         stream.own = True
         stream.stream_id = stream_id
         return stream
+
+    def _settle(self, stream: Stream, conversation_id: str) -> None:
+        """Say whose stream it is: a snapshot that is on its way may know nothing of it yet."""
+        if stream.conversation_id is None:
+            stream.conversation_id = conversation_id
+            stream.held = conversation_id in self._joining
 
     def _known(self, response_id: str, conversation_id: str) -> Stream | None:
         """The stream of a response that goes out here, opened if the conversation is followed."""

@@ -134,8 +134,7 @@ class Prompting:
             return
         self._followings.attend(conversation_id, response_id)
         self._followings.release(steering(conversation_id))
-        stream = self._followings.start_own(response_id, conversation_id, stream_id)
-        stream.conversation_id = conversation_id
+        self._followings.start_own(response_id, conversation_id, stream_id)
         self._connection.names.give(response_id, stream_id)
         self._busy_with(response_id, conversation_id)
         self._connection.outbox.pump()

@@ -10,7 +10,7 @@ from chat.engine.process import Engine
 from chat.models import Conversation
 from chat.web import followings
 from tests.engine.viewer import Viewer, begin
-from tests.upstream_script import HANG, Script, chunk
+from tests.upstream_script import HANG, Script, chunk, done, finish
 
 Meanwhile = Callable[[], Awaitable[None]]
 
@@ -41,6 +41,29 @@ async def test_a_stranger_is_told_of_nothing_but_its_error(
     assert error["error"]["code"] == "conversation_not_found"
     assert stranger.frames == [error]
     await stranger.drop()
+    await viewer.drop()
+
+
+async def test_an_answer_that_begins_meanwhile_is_shown_after_what_was_there_before(
+    engine: Engine, viewer: Viewer, identity, upstream, meanwhile
+):
+    """A page takes a snapshot for all there is: what it was shown before would be gone."""
+    upstream.script = Script([chunk("first "), finish(), done()])
+    _, conversation_id = await begin(viewer, "begin")
+    viewer.follow(conversation_id)
+    await viewer.frame("interject:snapshot")
+    asking = await Viewer(engine, identity).connect()
+
+    async def prompt() -> None:
+        asking.send("response.create", input="go on", conversation=conversation_id)
+        await viewer.until(lambda: len(viewer.endings) == 2, "the end of the second answer")
+
+    meanwhile(prompt)
+    asking.follow(conversation_id)
+    await asking.until(lambda: len(asking.endings) == 2, "the end of its answer")
+    shown = [frame["type"] for frame in asking.frames]
+    assert shown[:2] == ["interject:snapshot", "response.created"]
+    await asking.drop()
     await viewer.drop()
 
 
