@@ -2,7 +2,7 @@
 
 from chat.models import Conversation, Response
 from tests.gate import Gate
-from tests.upstream_script import refusal
+from tests.upstream_script import Script, chunk, done, finish, refusal, usage
 from tests.wire.lines import TERMINAL, kept, line, said, steer_behind_a_call, texts
 
 
@@ -203,11 +203,14 @@ async def test_another_payload_under_the_same_id_is_refused(chat, model):
 async def test_a_steer_that_comes_twice_is_used_once(chat, model):
     response_id = await chat.prompt(model.begins("One "), store=False)
     await chat.shown(response_id, "One ")
-    asked = {"previous_response_id": response_id, "input": model.says("Two."), "event_id": "s"}
+    goes_on = Gate()
+    steer = model.answers(Script([goes_on, chunk("Two."), finish(), usage(), done()]))
+    asked = {"previous_response_id": response_id, "input": steer, "event_id": "s"}
     accepted = []
     for _ in range(2):
         await chat.send("response.steer", **asked)
         accepted.append(await chat.until("response.steer.accepted", "response.steer.failed"))
+    goes_on.open()
     await chat.until("response.completed")
     await chat.send("response.steer", **asked)
     accepted.append(await chat.until("response.steer.accepted", "response.steer.failed"))
