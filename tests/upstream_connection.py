@@ -1,12 +1,11 @@
 """The wire side of the tests' upstream: requests in, scripts out, to the byte."""
 
 import asyncio
-import socket
-import struct
 from contextlib import suppress
 from typing import Protocol, cast
 
 from tests.gate import Gate
+from tests.resets import reset_when_closed
 from tests.upstream_script import CUT, HANG, RESET, Accident, Endlessly, Every, Script, Step
 from tests.upstream_seen import Seen
 
@@ -146,10 +145,7 @@ class Connection(asyncio.Protocol):
         if accident is CUT:
             self._transport.close()
         elif accident is RESET:
-            # Lingering for zero seconds makes the kernel send RST instead of FIN.
-            linger = struct.pack("ii", 1, 0)
-            sock = self._transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            reset_when_closed(self._transport.get_extra_info("socket"))
             self._transport.abort()
         raise _Gone
 

@@ -16,7 +16,6 @@ Directions: `ASKED` goes to the server, `ANSWERS` comes back.
 
 import asyncio
 import socket
-import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,11 +23,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.gate import Gate
+from tests.resets import reset_when_closed
 
 Address = tuple[str, int] | str  # A path is a Unix socket's.
 ASKED, ANSWERS = "asked", "answers"
 CHUNK_BYTES = 64 * 1024
-_RESET = struct.pack("ii", 1, 0)  # Lingers for no time: the kernel sends RST.
 
 
 @dataclass
@@ -261,5 +260,5 @@ class _Pair:
         for writer in self._writers:
             sock = writer.get_extra_info("socket")
             if sock is not None and sock.family != socket.AF_UNIX and not writer.is_closing():
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                reset_when_closed(sock)
             writer.transport.abort()

@@ -4,7 +4,6 @@ import asyncio
 import json
 import select
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,12 +12,12 @@ from websockets.client import ClientProtocol
 from websockets.frames import Opcode
 from websockets.uri import parse_uri
 
+from tests.resets import reset_when_closed
 from tests.service import Account, Service
 
 SECONDS = 20
 READ_BYTES = 1024 * 1024
 SMALL_BYTES = 4096
-RESET = struct.pack("ii", 1, 0)  # Lingers for no time: the kernel sends RST.
 
 
 class Deaf:
@@ -33,7 +32,7 @@ class Deaf:
         self._socket.sendall(b"".join(self._protocol.data_to_send()))
 
     def reset(self) -> None:
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        reset_when_closed(self._socket)
         self._socket.close()
 
     async def hears(self) -> tuple[list[dict[str, Any]], int | None]:
