@@ -153,7 +153,6 @@ class Followings:
             heard[batch.response_id] = max(heard.get(batch.response_id, -1), batch.last_number)
         stream = self._known(batch.response_id, batch.conversation_id)
         if stream is not None:
-            self._settle(stream, batch.conversation_id)
             self._connection.outbox.offer(stream, batch.first_number, frames)
 
     def sighted(self, sighting: Sighting) -> None:
@@ -186,6 +185,8 @@ class Followings:
         """The stream of a response that goes out here, opened if the conversation is followed."""
         outbox = self._connection.outbox
         stream = outbox.streams.get(response_id)
+        if stream is not None:
+            self._settle(stream, conversation_id)
         if stream is not None or outbox.has_ended(response_id):
             return stream
         joining = conversation_id in self._joining

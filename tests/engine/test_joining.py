@@ -44,8 +44,9 @@ async def test_a_stranger_is_told_of_nothing_but_its_error(
     await viewer.drop()
 
 
+@pytest.mark.parametrize("heard", ["by its events", "by a look only"])
 async def test_an_answer_that_begins_meanwhile_is_shown_after_what_was_there_before(
-    engine: Engine, viewer: Viewer, identity, upstream, meanwhile
+    engine: Engine, viewer: Viewer, identity, upstream, meanwhile, monkeypatch, heard
 ):
     """A page takes a snapshot for all there is: what it was shown before would be gone."""
     upstream.script = Script([chunk("first "), finish(), done()])
@@ -53,10 +54,13 @@ async def test_an_answer_that_begins_meanwhile_is_shown_after_what_was_there_bef
     viewer.follow(conversation_id)
     await viewer.frame("interject:snapshot")
     asking = await Viewer(engine, identity).connect()
+    if heard == "by a look only":
+        monkeypatch.setattr(asking._session, "offer", lambda *_: None)
 
     async def prompt() -> None:
         asking.send("response.create", input="go on", conversation=conversation_id)
         await viewer.until(lambda: len(viewer.endings) == 2, "the end of the second answer")
+        await engine.audience._look()
 
     meanwhile(prompt)
     asking.follow(conversation_id)
