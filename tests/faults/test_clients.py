@@ -58,14 +58,14 @@ async def test_one_who_vanishes_comes_back_to_the_whole_answer(
 
 @pytest.mark.parametrize("server", [0, 1], ids=["daphne", "uvicorn"])
 async def test_one_who_breaks_off_with_a_last_word_is_let_go(
-    cluster: Cluster, page: Page, account: Account, server: int
+    cluster: Cluster, account: Account, conversation: str, server: int
 ):
     """The word and the end come as one to a process that was busy: either may hide the other."""
     web = cluster.webs[server]
     for _ in range(5):
         with deaf(web, account) as client:
             web.signal(signal.SIGSTOP)
-            client.send("interject:follow", conversation=page.conversation_id)
+            client.send("interject:follow", conversation=conversation)
             client.reset()
             web.signal(signal.SIGCONT)
     await vitals.tasks_at_rest(cluster, web)
